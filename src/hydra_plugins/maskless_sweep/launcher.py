@@ -1,0 +1,99 @@
+"""Run the jobs of a sweep as processes, then say in one table what became of each."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from maskless.errors import PartlyDone
+
+#: Words of the sweep's own command line that belong to each job's, too.
+_FLAGS_OF_JOBS = ("--config-dir",)
+
+
+class ProcessLauncher(Launcher):
+    """`jobs` at a time. A job is the command `maskless train` with that job's overrides."""
+
+    def __init__(self, jobs: int = 1) -> None:
+        self.jobs = jobs
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.config = config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run every job; raise PartlyDone at the end if one failed."""
+        study = Path(str(self.config.runs_dir)) / str(self.config.study)
+        sweep = study / f"sweep-{datetime.now():%Y%m%d-%H%M%S-%f}.csv"
+        with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(self.jobs) as pool:
+            reports = [Path(folder) / f"job-{initial_job_idx + k}.json" for k in range(len(job_overrides))]
+            rows = list(pool.map(_run, job_overrides, reports))
+        _write_table(sweep, rows)
+        _print_table(rows)
+        failed = [row for row in rows if row["state"] != "finished"]
+        problem = PartlyDone(f"{len(failed)} of {len(rows)} jobs failed; the table is {sweep}: {_names(failed)}")
+        return [_returned(row, overrides, problem) for row, overrides in zip(rows, job_overrides, strict=True)]
+
+
+def _run(overrides: Sequence[str], report: Path) -> dict[str, Any]:
+    """One job, as a process that inherits the terminal; it leaves a report of what it made."""
+    flags = [word for k, word in enumerate(sys.argv) if _is_flag(word) or (k and _is_flag(sys.argv[k - 1], alone=True))]
+    done = subprocess.run(
+        [sys.executable, "-m", "maskless", "train", *flags, *overrides],
+        env={**os.environ, "MASKLESS_JOB_REPORT": str(report)},
+        check=False,
+    )
+    row = {"job": " ".join(overrides), "state": "failed", "value": "", "run": "", "why": ""}
+    if report.exists():
+        row.update(json.loads(report.read_text(encoding="utf-8")))
+    if done.returncode == 0:
+        return {**row, "state": "finished"}
+    error = report.with_suffix(".error")
+    why = error.read_text(encoding="utf-8") if error.exists() else f"the process ended with {done.returncode}"
+    return {**row, "state": "failed", "why": why}
+
+
+def _is_flag(word: str, alone: bool = False) -> bool:
+    return word in _FLAGS_OF_JOBS or (not alone and word.startswith(tuple(f"{f}=" for f in _FLAGS_OF_JOBS)))
+
+
+def _returned(row: dict[str, Any], overrides: Sequence[str], problem: PartlyDone) -> JobReturn:
+    result = JobReturn(overrides=list(overrides))
+    failed = row["state"] != "finished"
+    result.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
+    result.return_value = problem if failed else row["value"]
+    return result
+
+
+def _names(rows: Sequence[dict[str, Any]]) -> str:
+    return "; ".join(f"{row['job']} ({row['why']})" for row in rows)
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _print_table(rows: Sequence[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("job", "state", "value", "run")
+    for row in rows:
+        value = f"{row['value']:.4f}" if isinstance(row["value"], float) else str(row["value"])
+        table.add_row(row["job"], row["state"], value, row["run"] or row["why"])
+    Console().print(table)

@@ -1,0 +1,65 @@
+"""maskless evaluate: score a run, or a method that needs no training, image by image."""
+
+from maskless.build import build
+from maskless.commands.compose import (
+    Config,
+    build_method,
+    build_sources,
+    check_fit,
+    create_run,
+    name_of,
+    refuse_problems,
+)
+from maskless.commands.scoring import print_scores, score_into
+from maskless.data.source import Source
+from maskless.errors import UserError
+from maskless.load import as_segmenter, load
+from maskless.runs import Run
+from maskless.segmenter import Segmenter
+from maskless.signals import Role
+from maskless.training.hardware import Hardware
+
+
+def run(config: Config) -> None:
+    """Score what `run=` or `method=` names on a part of its source, and print the means over images."""
+    hardware = Hardware(**config["hardware"])
+    trained = bool(config["run"])
+    run, segmenter, source = _of_run(config, hardware) if trained else _untrained(config, hardware)
+    print(f"run: {run.path}")
+    # A trained run is finished already: scoring it again changes nothing of that.
+    with run.recorded(finished=trained):
+        rows = score_into(
+            run, segmenter, source, config["part"], predictions=config["predictions"], progress=config["progress"]
+        )
+    print_scores(rows)
+
+
+def _of_run(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Source]:
+    if config.get("method"):
+        raise UserError("evaluate takes run= or method=, not both: a run knows its method")
+    run = Run.open(config["run"])
+    segmenter = load(run.path, config["trust"], hardware)
+    spec = config.get("dataset") or _where_data_is(run.config["dataset"], config["data_root"])
+    source = build(spec, config["trust"])
+    refuse_problems([source])
+    return run, segmenter, source
+
+
+def _where_data_is(spec: Config, data_root: str | None) -> Config:
+    """The source that a run was trained on, below today's data_root if it was found by one."""
+    if data_root and spec.get("data_root"):
+        return {**spec, "data_root": data_root}
+    return spec
+
+
+def _untrained(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Source]:
+    stage = build_method(config)
+    if stage.trains:
+        raise UserError(f"method {name_of(config, 'method')} has to be trained first: maskless train, then run=runs/...")
+    sources = build_sources(config)
+    if Role.MAIN not in sources:
+        raise UserError("name what to score on: dataset=...")
+    check_fit(name_of(config, "method"), stage.needs, sources)
+    refuse_problems(sources.values())
+    run = create_run(config, sources)
+    return run, as_segmenter(stage, hardware, config["mpp"]), sources[Role.MAIN]

@@ -1,0 +1,159 @@
+"""The one DataModule: samples by address, whole images for validation."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from maskless.address import generator, item_of
+from maskless.data.derive import complete
+from maskless.data.source import Source
+from maskless.data.transforms import Pipeline
+from maskless.errors import UserError
+from maskless.signals import Item, Need, Role, Sample, Signal
+
+#: Decoded images that a process keeps, so that a small data set is read from disk once.
+CACHE_BYTES = 512 * 2**20
+
+
+class TrainingSet(Dataset):
+    """Sample n of every role, a pure function of (seed, stage, role, n).
+
+    `dataset[n]` is {role: {signal: tensor}}: image uint8 (crop_px, crop_px, 3), instances int32 and the other
+    signals on the grid (crop_px, crop_px).
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[Role, Source],
+        needs: Collection[Need],
+        pipeline: Pipeline,
+        seed: int,
+        stage: str,
+    ) -> None:
+        self.pipeline, self.seed, self.stage = pipeline, seed, stage
+        self.sources = {role: sources[role] for role in sorted({need.role for need in needs})}
+        self.signals = {r: sorted({n.signal for n in needs if n.role is r}) for r in self.sources}
+        self.items = {role: source.items("train") for role, source in self.sources.items()}
+        for role, items in self.items.items():
+            if not items:
+                raise UserError(f"{self.sources[role].name} has no training images in split "
+                                f"{self.sources[role].split!r}, which the {role} role needs")
+        self._cache: OrderedDict[tuple[Role, str], Sample] = OrderedDict()
+        self._cached_bytes = 0
+
+    def __getitem__(self, n: int) -> dict[Role, dict[Signal, Tensor]]:
+        return {role: self._draw(role, n) for role in self.sources}
+
+    def _draw(self, role: Role, n: int) -> dict[Signal, Tensor]:
+        items = self.items[role]
+        sample = self._read(role, items[item_of(n, len(items), self.seed, self.stage, role)])
+        drawn = self.pipeline(sample.signals, generator(self.seed, self.stage, role, n))
+        return {signal: torch.from_numpy(array) for signal, array in drawn.items()}
+
+    def _read(self, role: Role, item: Item) -> Sample:
+        key = (role, item.id)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        wanted = self.signals[role]
+        sample = complete(self.sources[role].read(item, wanted), wanted)
+        self._cache[key] = sample
+        self._cached_bytes += _size(sample)
+        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+            self._cached_bytes -= _size(self._cache.popitem(last=False)[1])
+        return sample
+
+
+def _size(sample: Sample) -> int:
+    return sum(value.nbytes for value in sample.signals.values() if isinstance(value, np.ndarray))
+
+
+class WholeImages(Dataset):
+    """The items of one part, whole, with their instances where the source has them."""
+
+    def __init__(self, source: Source, items: Collection[Item]) -> None:
+        self.source, self.items = source, tuple(items)
+        self.wanted = [s for s in (Signal.IMAGE, Signal.INSTANCES) if s in source.offers]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Sample:
+        return complete(self.source.read(self.items[index], self.wanted), self.wanted)
+
+
+class AddressSampler(Sampler[list[int]]):
+    """The addresses of each step's batch on rank r of w: those with n mod w = r, w * `batch` a step.
+
+    Goes on from step `first()` to the end of that step's epoch of `steps`.
+    """
+
+    def __init__(self, data: "DataModule", rank: int, world: int) -> None:
+        self.data, self.rank, self.world = data, rank, world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        batch, steps, first = self.data.batch, self.data.steps, self.data.step
+        for step in range(first, (first // steps + 1) * steps):
+            yield [(step * batch + k) * self.world + self.rank for k in range(batch)]
+
+    def __len__(self) -> int:
+        return self.data.steps
+
+
+class DataModule(LightningDataModule):
+    """Feeds one stage of a method.
+
+    `sources` fill the roles; `needs` are the stage's own: its training step can see nothing else. `batch`
+    samples a step and process, `steps` an epoch. `step` counts the training steps done and is stored with
+    every checkpoint, so that a killed run goes on with the very next sample.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[Role, Source],
+        needs: Collection[Need],
+        *,
+        stage: str,
+        seed: int,
+        augment: Mapping[str, Any],
+        crop_px: int,
+        batch: int,
+        steps: int,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.sources, self.batch, self.steps, self.workers = sources, batch, steps, workers
+        self.training = TrainingSet(sources, needs, Pipeline(augment, crop_px), seed, stage)
+        self.step = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.step = int(state_dict["step"])
+
+    @property
+    def _rank_and_world(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def train_dataloader(self) -> DataLoader:
+        return DataLoader(
+            self.training,
+            batch_sampler=AddressSampler(self, *self._rank_and_world),
+            num_workers=self.workers,
+            # Workers that live on would keep the sampler of the first epoch's step.
+            persistent_workers=False,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        main = self.sources[Role.MAIN]
+        rank, world = self._rank_and_world
+        items = main.items("val") if Signal.INSTANCES in main.offers else ()
+        return DataLoader(WholeImages(main, items[rank::world]), batch_size=None)

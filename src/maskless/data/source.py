@@ -1,0 +1,94 @@
+"""A source: a published data set, or anyone's folder, read from its own layout.
+
+A reader (a file in `data/readers/`) derives from `Source` once and says what it offers, its splits, and how
+to read one item. Nothing is read before it is asked for, and a reader knows no method.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from maskless.errors import UserError, did_you_mean
+from maskless.signals import Item, Sample, Signal, with_derived
+
+PARTS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which items are learnt from, chosen on and scored. `parts` maps 'train', 'val', 'test' to items.
+
+    Further parts ('testA', say) are portions of the test part, scored by themselves if asked for by name.
+    """
+
+    parts: Mapping[str, tuple[Item, ...]]
+
+    @property
+    def leaky(self) -> bool:
+        """Whether a patient or slide stands in more than one of 'train', 'val' and 'test'."""
+        seen: dict[str, str] = {}
+        return any(
+            seen.setdefault(item.group, part) != part for part in PARTS for item in self.parts.get(part, ())
+        )
+
+
+class Source(ABC):
+    """Base of the readers.
+
+    `path` is the folder of this data set; `data_root` a folder that holds a folder a data set, used when
+    `path` is not given. `split` names one of `splits()`.
+    """
+
+    name: ClassVar[str]
+    #: What the published layout holds. An instance narrows it in `offers`, if its files hold less.
+    may_offer: ClassVar[frozenset[Signal]]
+    licence: ClassVar[str]
+    how_to_get: ClassVar[str]
+    #: Pixel spacing in µm/px and objective power of all images, where they are known and the same.
+    mpp: float | None = None
+    power: float | None = None
+
+    def __init__(
+        self, path: str | Path | None = None, data_root: str | Path | None = None, split: str = "official"
+    ) -> None:
+        if path is None and data_root is None:
+            raise UserError(
+                f"{self.name} needs data_root=FOLDER (one that holds {self.name}/) or dataset.path=FOLDER. "
+                f"{self.how_to_get}"
+            )
+        self.path = Path(path) if path is not None else Path(str(data_root)) / self.name
+        self.split = split
+
+    @property
+    def offers(self) -> frozenset[Signal]:
+        """The signals that `read` can give, those that follow from others included."""
+        return with_derived(self.may_offer)
+
+    @abstractmethod
+    def splits(self) -> Mapping[str, Split]:
+        """The published splits and folds by name. Raises UserError if the layout is not there."""
+
+    @abstractmethod
+    def read(self, item: Item, signals: Collection[Signal]) -> Sample:
+        """Read the asked-for signals of one item. Raises UserError naming the file that is at fault."""
+
+    @abstractmethod
+    def problems(self) -> list[str]:
+        """Everything that is wrong with the files, a sentence each; empty if the source is whole."""
+
+    def extra(self) -> list[str]:
+        """Files that belong to no item, a sentence each: worth a look, no reason to stop."""
+        return []
+
+    @abstractmethod
+    def files(self, item: Item) -> list[Path]:
+        """The files that hold an item, for the fingerprint of the data that a run has read."""
+
+    def items(self, part: str) -> tuple[Item, ...]:
+        """The items of 'train', 'val' or 'test' in the chosen split."""
+        splits = self.splits()
+        if self.split not in splits:
+            raise UserError(f"{self.name} has no split {self.split!r}{did_you_mean(self.split, splits)}")
+        return splits[self.split].parts.get(part, ())

@@ -1,0 +1,90 @@
+"""Augmentation: albumentations pipelines by name, seeded by a sample's address."""
+
+import os
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # it asks its registry on import otherwise
+
+import albumentations as A
+import cv2
+import numpy as np
+
+from maskless.errors import UserError, did_you_mean
+from maskless.signals import Signal
+from maskless.stain import recombine, stains
+
+#: A patch this much larger than the crop is cut first, so that turned and enlarged tissue fills the crop.
+CONTEXT = 1.5
+#: Signals that lie on the image's grid, beside the image itself.
+ON_GRID = (Signal.INSTANCES, Signal.MASK, Signal.REGION, Signal.LABELS)
+
+
+class StainJitter(A.ImageOnlyTransform):
+    """Another laboratory's stain: each stain's optical density times its own U(1 - factor, 1 + factor) draw."""
+
+    def __init__(self, factor: float, p: float = 0.5) -> None:
+        super().__init__(p=p)
+        self.factor = factor
+
+    def get_params(self) -> dict[str, Any]:
+        low, high = 1 - self.factor, 1 + self.factor
+        return {"factors": self.random_generator.uniform(low, high, 3).astype(np.float32)}
+
+    def apply(self, img: np.ndarray, factors: np.ndarray, **params: Any) -> np.ndarray:
+        return recombine(stains(img) * factors)
+
+
+class Pipeline:
+    """Cut a patch, augment it, keep the middle: `pipeline(arrays, rng)`.
+
+    `spec` maps a free name to `{step: an albumentations class or StainJitter, its arguments}`, in order.
+    `arrays` maps signals on one grid to arrays (H, W[, 3]); the result has side `crop_px` and the same
+    dtypes, and label ids pass unchanged. An image smaller than the crop is continued by reflection.
+    """
+
+    def __init__(self, spec: Mapping[str, Mapping[str, Any]], crop_px: int) -> None:
+        self.crop_px = crop_px
+        self.steps = [_step(name, **step) for name, step in spec.items()]
+        pad = A.PadIfNeeded(crop_px, crop_px, border_mode=cv2.BORDER_REFLECT_101, p=1)
+        self.compose = A.Compose([*self.steps, pad, A.CenterCrop(crop_px, crop_px)])
+
+    def __call__(
+        self, arrays: Mapping[Signal, np.ndarray], rng: np.random.Generator
+    ) -> dict[Signal, np.ndarray]:
+        image = arrays[Signal.IMAGE]
+        grid = [signal for signal in ON_GRID if signal in arrays]
+        rows, columns = (_cut(side, round(self.crop_px * CONTEXT), rng) for side in image.shape[:2])
+        # Warps take no int32: ids travel as float64, which holds them exactly, and come back.
+        masks = [np.ascontiguousarray(arrays[s][rows, columns], dtype=np.float64) for s in grid]
+        self.compose.set_random_seed(int(rng.integers(2**31)))
+        done = self.compose(image=np.ascontiguousarray(image[rows, columns]), masks=masks)
+        result = {Signal.IMAGE: np.ascontiguousarray(done["image"])}
+        for signal, mask in zip(grid, done["masks"], strict=True):
+            result[signal] = np.ascontiguousarray(mask).astype(arrays[signal].dtype)
+        return result
+
+
+def _cut(side: int, patch: int, rng: np.random.Generator) -> slice:
+    start = int(rng.integers(max(side - patch, 0) + 1))
+    return slice(start, start + min(side, patch))
+
+
+def _step(name: str, step: str, **arguments: Any) -> A.BasicTransform:
+    kind = StainJitter if step == "StainJitter" else getattr(A, step, None)
+    if kind is None or not issubclass(kind, A.BasicTransform):
+        known = [n for n, k in vars(A).items() if isinstance(k, type) and issubclass(k, A.BasicTransform)]
+        raise UserError(f"augment step {name!r}: there is no {step!r}{did_you_mean(step, known)}")
+    known = list(signature(kind.__init__).parameters)
+    for argument in arguments:
+        if argument not in known:
+            raise UserError(f"augment step {name!r}: {step} has no {argument!r}{did_you_mean(argument, known)}")
+    if step == "Affine":
+        nearest = {"mask_interpolation": cv2.INTER_NEAREST, "border_mode": cv2.BORDER_REFLECT_101}
+        arguments = {**nearest, **arguments}
+    try:
+        # Lists are tuples to albumentations.
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in arguments.items()})
+    except (TypeError, ValueError) as error:
+        raise UserError(f"augment step {name!r} cannot be built: {' '.join(str(error).split())}") from error

@@ -1,0 +1,46 @@
+"""A function a formula, named as in the paper that has it."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def soft_dice_loss(probability: Tensor, target: Tensor, eps: float = 1.0) -> Tensor:
+    """1 - (2 sum p t + eps) / (sum p + sum t + eps), over the pixels of each channel of each image, then the mean.
+
+    `probability` and `target` are (B, C, H, W), 0 to 1. Each image counts alike, so the mean over two
+    processes is what one process gives for both batches together.
+    """
+    overlap = (probability * target).sum((2, 3))
+    total = (probability + target).sum((2, 3))
+    return (1 - (2 * overlap + eps) / (total + eps)).mean()
+
+
+def boundary_target(instances: Tensor, radius_px: int = 1) -> Tensor:
+    """Three classes from instance ids: 0 background, 1 inside, 2 boundary (int64 (B, H, W)).
+
+    `instances` is an integer tensor (B, H, W). The boundary of a nucleus are its pixels that see another
+    id, or background, within the square of side 2 `radius_px` + 1; what lies beyond the image is not seen.
+    """
+    ids = instances.double().unsqueeze(1)  # exact up to 2^53, and max pooling takes no integers
+    side = 2 * radius_px + 1
+    highest = F.max_pool2d(ids, side, stride=1, padding=radius_px)
+    lowest = -F.max_pool2d(-ids, side, stride=1, padding=radius_px)
+    nucleus = instances > 0
+    boundary = nucleus & (highest != lowest).squeeze(1)
+    return nucleus.long() + boundary.long()
+
+
+def three_class_loss(logits: Tensor, target: Tensor, boundary_weight: float = 1.0) -> Tensor:
+    """Cross-entropy plus soft Dice of the two nucleus classes.
+
+    `logits` are (B, 3, H, W), `target` is as `boundary_target` gives it; `boundary_weight` multiplies the
+    boundary pixels' share of the cross-entropy.
+    """
+    weight = logits.new_tensor([1.0, 1.0, boundary_weight])
+    one_hot = F.one_hot(target, 3).movedim(-1, 1).to(logits.dtype)
+    # Divided by the number of pixels, not by the sum of weights: equal on all processes.
+    cross_entropy = F.cross_entropy(logits, target, weight=weight, reduction="none").mean()
+    return cross_entropy + soft_dice_loss(logits.softmax(1)[:, 1:], one_hot[:, 1:])
+
+
+__all__ = ["boundary_target", "soft_dice_loss", "three_class_loss"]

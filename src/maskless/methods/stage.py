@@ -1,0 +1,101 @@
+"""The base of all methods: one trained step of a method, and the Segmenter that it ends as."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from lightning import LightningModule
+from torch import Tensor
+
+from maskless.postprocess.chain import Chain
+from maskless.segmenter import MapSegmenter
+from maskless.signals import Need, Sample, Signal
+
+Spec = Mapping[str, Mapping[str, Any]]
+
+
+class Stage(LightningModule):
+    """What a method trains, and the maps that it then gives.
+
+    A method derives from this class once. It says which signals it `needs`, how it trains
+    (`training_step`, `configure_optimizers`), and which dense maps it gives for a batch of images.
+    It knows no files, no metrics and no configuration.
+
+    `chain` turns the maps into instances (`postprocess.chain`), `augment` names the augmentation of the
+    training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
+    schedule. `mean` and `std` normalise pixels in [0, 1]. `average` is the test-time averaging.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    #: Sides of the images that the network takes are multiples of this.
+    multiple_px: int = 1
+    #: Which validation score chooses the checkpoint.
+    selection: str = "aji"
+
+    def __init__(
+        self,
+        chain: Spec,
+        augment: Spec | None = None,
+        epochs: int = 0,
+        steps: int = 0,
+        batch: int = 1,
+        crop_px: int = 224,
+        mean: Sequence[float] = (0.0, 0.0, 0.0),
+        std: Sequence[float] = (1.0, 1.0, 1.0),
+        average: str = "none",
+        join: str = "blend",
+        window_px: int = 1024,
+        overlap_px: int = 128,
+    ) -> None:
+        super().__init__()
+        self.chain = Chain(chain)
+        self.augment = dict(augment or {})
+        self.epochs, self.steps, self.batch, self.crop_px = epochs, steps, batch, crop_px
+        self.mean, self.std, self.average = tuple(mean), tuple(std), average
+        self.join, self.window_px, self.overlap_px = join, window_px, overlap_px
+        self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("_std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to learn."""
+        return self.epochs > 0
+
+    @property
+    def total_steps(self) -> int:
+        """Training steps in all."""
+        return self.epochs * self.steps
+
+    @abstractmethod
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """The dense maps of normalised images: float32 (B, 3, H, W) to named (B, H, W) or (B, C, H, W)."""
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 (B, H, W, 3) to normalised float32 (B, 3, H, W), channels last in memory as they came."""
+        pixels = images.movedim(-1, 1).float() / 255
+        return (pixels - self._mean) / self._std
+
+    def segmenter(
+        self, mpp: float | None = None, autocast: torch.dtype | None = None, batch: int = 1
+    ) -> MapSegmenter:
+        """This stage as a Segmenter, on the device it is on. `mpp` is the pixel spacing it was trained at."""
+        return MapSegmenter(
+            predict=self.maps,
+            chain=self.chain,
+            mean=self.mean,
+            std=self.std,
+            window_px=self.window_px,
+            overlap_px=self.overlap_px,
+            multiple_px=self.multiple_px,
+            join=self.join,
+            mpp=mpp,
+            average=self.average,
+            device=self.device,
+            batch=batch,
+            autocast=autocast,
+        )
+
+    def validation_step(self, sample: Sample, batch_idx: int) -> dict[str, Any]:
+        """Segment a whole image as a user would; whoever runs the stage scores what it returns."""
+        return {"sample": sample, "instances": self.segmenter().segment(sample[Signal.IMAGE])}

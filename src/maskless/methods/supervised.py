@@ -1,0 +1,56 @@
+"""The ceiling: a network that learns from every nucleus' mask."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from maskless.losses import boundary_target, three_class_loss
+from maskless.methods.stage import Stage
+from maskless.networks.resnet_unet import ResNetUNet
+from maskless.signals import Need, Role, Signal
+
+
+class Supervised(Stage):
+    """Three classes a pixel: background, inside of a nucleus, boundary of a nucleus.
+
+    The boundary class keeps touching nuclei apart (the U-Net baseline of Kumar et al. 2017 and its
+    successors). AdamW with a one-cycle learning rate that peaks at `lr`.
+    """
+
+    needs = frozenset({Need(Signal.IMAGE), Need(Signal.INSTANCES)})
+    multiple_px = ResNetUNet.multiple
+
+    def __init__(
+        self,
+        lr: float,
+        weight_decay: float,
+        boundary_px: int,
+        boundary_weight: float,
+        width: int = 64,
+        **stage: Any,
+    ) -> None:
+        super().__init__(**stage)
+        self.lr, self.weight_decay = lr, weight_decay
+        self.boundary_px, self.boundary_weight = boundary_px, boundary_weight
+        self.network = ResNetUNet(out_channels=3, width=width)
+
+    def training_step(self, batch: dict[Role, dict[Signal, Tensor]], batch_idx: int) -> Tensor:
+        main = batch[Role.MAIN]
+        logits = self.network(self.normalise(main[Signal.IMAGE])).float()
+        target = boundary_target(main[Signal.INSTANCES], self.boundary_px)
+        loss = three_class_loss(logits, target, self.boundary_weight)
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.AdamW(self.parameters(), self.lr, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, self.lr, total_steps=self.total_steps, pct_start=0.1
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """`foreground`: the probability of a nucleus, its boundary included; `boundary`: of the boundary."""
+        probability = self.network(images).float().softmax(1)
+        return {"foreground": 1 - probability[:, 0], "boundary": probability[:, 2]}

@@ -1,0 +1,90 @@
+"""The pixel scores: nucleus or not, whichever nucleus it is."""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from maskless.metrics.labels import Inside, Labels, checked_maps
+from maskless.metrics.overlap import Overlap
+from maskless.metrics.region import restrict
+
+
+@dataclass(frozen=True)
+class PixelScores:
+    """Scores of the class 'nucleus' over the pixels of one image, each 0 to 1, or nan where undefined."""
+
+    dice: float
+    iou: float
+    f1: float  #: the same number as `dice`, under the name that other papers print
+    precision: float
+    recall: float
+    accuracy: float
+    balanced_accuracy: float
+
+
+def pixel_scores(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = None) -> PixelScores:
+    """Dice, IoU, F1, precision, recall, accuracy and balanced accuracy of nucleus-or-not.
+
+    `true` and `pred` are label maps (H, W) of any integer dtype, or masks: boolean, or uint8 of 0 and 1.
+    `region` (H, W) is boolean or integer, 0 = outside. It acts on a label map as in `overlap` (objects whose
+    centroid is outside go, then pixels outside); a mask has no objects, so it is only cut. Raises ValueError
+    for other dtypes, negative ids and shapes that differ.
+
+    If only one map has a nucleus, its Dice, IoU, F1, precision and recall are 0; if neither has, they are nan
+    (0 / 0, to be left out of a mean). Balanced accuracy is the mean of recall and specificity, or the one of
+    them that is defined if the truth is all background or all nucleus. Accuracy and balanced accuracy are nan
+    if the region is empty.
+    """
+    truth, prediction, inside = checked_maps(_mask_as_labels(true), _mask_as_labels(pred), region)
+    scored_px = truth.size if inside is None else int(np.count_nonzero(inside))
+    true_mask, pred_mask = _foreground(truth, inside), _foreground(prediction, inside)
+    return _scores(
+        hit_px=int(np.count_nonzero(true_mask & pred_mask)),
+        true_px=int(np.count_nonzero(true_mask)),
+        pred_px=int(np.count_nonzero(pred_mask)),
+        scored_px=scored_px,
+    )
+
+
+def pixel_scores_of(table: Overlap) -> PixelScores:
+    """`pixel_scores` of an overlap table that is there already."""
+    return _scores(
+        hit_px=int(table.intersection_px.sum()),
+        true_px=int(table.true_area_px.sum()),
+        pred_px=int(table.pred_area_px.sum()),
+        scored_px=table.scored_px,
+    )
+
+
+def _scores(hit_px: int, true_px: int, pred_px: int, scored_px: int) -> PixelScores:
+    union_px = true_px + pred_px - hit_px
+    empty = nan if not union_px else 0.0
+    dice = 2 * hit_px / (true_px + pred_px) if union_px else nan
+    per_class = []
+    if true_px:
+        per_class.append(hit_px / true_px)
+    if true_px < scored_px:
+        per_class.append((scored_px - union_px) / (scored_px - true_px))
+    return PixelScores(
+        dice=dice,
+        iou=hit_px / union_px if union_px else nan,
+        f1=dice,
+        precision=hit_px / pred_px if pred_px else empty,
+        recall=hit_px / true_px if true_px else empty,
+        accuracy=(scored_px - union_px + hit_px) / scored_px if scored_px else nan,
+        balanced_accuracy=sum(per_class) / len(per_class) if per_class else nan,
+    )
+
+
+def _mask_as_labels(values: ArrayLike) -> NDArray[np.generic]:
+    array = np.asarray(values)
+    return array.astype(np.uint8) if array.dtype == bool else array
+
+
+def _foreground(labels: Labels, inside: Inside | None) -> NDArray[np.bool_]:
+    if inside is None:
+        return labels > 0
+    is_mask = labels.dtype == np.uint8 and labels.max() <= 1
+    return (labels > 0) & inside if is_mask else restrict(labels, inside) > 0

@@ -1,0 +1,87 @@
+"""A U-Net with a ResNet-34 encoder, as SPN and IEN have it (Liu et al., ISBI 2022)."""
+
+import torch
+from monai.networks.nets.resnet import ResNet
+from torch import Tensor, nn
+
+
+class ResNetEncoder(ResNet):
+    """ResNet-34 without its classifier; weights are named as in torchvision's published file.
+
+    `width` is the number of channels of the stem (64 in the paper; less makes a small network).
+    `encoder(images)` takes float32 (B, 3, H, W) and gives the five maps c1 (after the stem's ReLU, 1/2 of
+    the side), c2 to c5 (after layers 1 to 4, 1/4 to 1/32).
+    """
+
+    def __init__(self, width: int = 64) -> None:
+        channels = [width, 2 * width, 4 * width, 8 * width]
+        super().__init__(
+            "basic",
+            [3, 4, 6, 3],
+            channels,
+            spatial_dims=2,
+            n_input_channels=3,
+            conv1_t_stride=2,
+            feed_forward=False,
+            bias_downsample=False,
+        )
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        c1 = self.act(self.bn1(self.conv1(images)))
+        c2 = self.layer1(self.maxpool(c1))
+        c3 = self.layer2(c2)
+        c4 = self.layer3(c3)
+        return c1, c2, c3, c4, self.layer4(c4)
+
+
+class DecoderBlock(nn.Module):
+    """Transposed 2x2 convolution that halves the channels, the skip beside it, then two convolutions."""
+
+    def __init__(self, channels: int, skip_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(channels, channels // 2, 2, stride=2)
+        self.convs = nn.Sequential(
+            *self._conv(channels // 2 + skip_channels, out_channels), *self._conv(out_channels, out_channels)
+        )
+
+    @staticmethod
+    def _conv(channels: int, out_channels: int) -> list[nn.Module]:
+        return [
+            nn.Conv2d(channels, out_channels, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.BatchNorm2d(out_channels),
+            nn.Dropout2d(0.1),
+        ]
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        return self.convs(torch.cat([self.up(x), skip], dim=1))
+
+
+class ResNetUNet(nn.Module):
+    """`network(images)`: float32 (B, 3, H, W) to float32 (B, out_channels, H, W), no activation.
+
+    H and W must be multiples of `multiple`. With the paper's width of 64 the encoder has 21,284,672
+    parameters and the whole network 24,415,714 for two output channels.
+    """
+
+    multiple = 32
+
+    def __init__(self, out_channels: int, width: int = 64) -> None:
+        super().__init__()
+        self.encoder = ResNetEncoder(width)
+        self.blocks = nn.ModuleList(
+            [
+                DecoderBlock(8 * width, 4 * width, 4 * width),
+                DecoderBlock(4 * width, 2 * width, 2 * width),
+                DecoderBlock(2 * width, width, width),
+                DecoderBlock(width, width, width),
+            ]
+        )
+        self.up = nn.ConvTranspose2d(width, width, 2, stride=2)
+        self.head = nn.Conv2d(width, out_channels, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        *skips, x = self.encoder(images)
+        for block, skip in zip(self.blocks, reversed(skips), strict=True):
+            x = block(x, skip)
+        return self.head(self.up(x))

@@ -1,0 +1,40 @@
+"""Smoothing and thresholds that an image chooses itself."""
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+
+
+def gaussian(values: NDArray, *, sigma_px: float) -> NDArray[np.float32]:
+    """Gaussian blur, float32 (H, W), cut off at four sigma; the image is mirrored at its border
+    (edge pixels twice). A sigma of 0 changes nothing."""
+    values = np.array(values, np.float32, order="C")
+    if sigma_px == 0:
+        return values
+    size = 2 * math.ceil(4 * sigma_px) + 1
+    blurred = cv2.GaussianBlur(values, (size, size), sigma_px, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(blurred, np.float32)
+
+
+def median(values: NDArray, *, radius_px: int) -> NDArray:
+    """Median over the square of side 2r + 1 around each pixel, in the dtype of `values` (H, W); the image
+    is mirrored at its border (edge pixels twice)."""
+    side = 2 * radius_px + 1
+    if values.dtype == bool:  # the median of a mask is its majority, which a box sum counts much faster
+        count = cv2.boxFilter(
+            values.view(np.uint8), cv2.CV_32S, (side, side), normalize=False, borderType=cv2.BORDER_REFLECT
+        )
+        return count > side * side // 2
+    return ndimage.median_filter(values, size=side, mode="reflect")
+
+
+def otsu(values: NDArray) -> NDArray[np.bool_]:
+    """The brighter class of Otsu's threshold over 256 bins (IEEE Trans. SMC 9, 1979): bool (H, W).
+
+    `values` are real (H, W) and finite. Where all are equal there is no brighter class: nothing is set.
+    """
+    return np.asarray(values > threshold_otsu(values))

@@ -1,0 +1,36 @@
+"""The steps that a chain can name, by the name of the function.
+
+A step takes arrays as positional parameters and everything else by keyword only, with a type of int, float,
+bool, str, None, a Literal or a union of these: `Chain` reads this from the signature.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from maskless.postprocess.arithmetic import difference, negative
+from maskless.postprocess.binary import binarise, closing, fill_holes, label, opening, remove_small
+from maskless.postprocess.distance import distance
+from maskless.postprocess.filters import gaussian, median, otsu
+from maskless.postprocess.markers import local_maxima, mark_unmarked
+from maskless.postprocess.watershed import watershed
+
+STEPS: Final[Mapping[str, Callable[..., Any]]] = {
+    step.__name__: step
+    for step in (
+        binarise,
+        closing,
+        difference,
+        distance,
+        fill_holes,
+        gaussian,
+        label,
+        local_maxima,
+        mark_unmarked,
+        median,
+        negative,
+        opening,
+        otsu,
+        remove_small,
+        watershed,
+    )
+}

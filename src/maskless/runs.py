@@ -1,0 +1,237 @@
+"""The run directory: all there is to know of a run, written atomically and read back.
+
+    runs/<study>/<method>-<dataset>-<seed>-<time>/
+        config.yaml     the resolved configuration
+        run.json        id, command, versions, commit
+        state.json      running, finished, or failed and why
+        data.json       what was read: fingerprint, split, licence
+        checkpoints/    best.ckpt (by the method's own rule), last.ckpt
+        metrics.csv     a row an epoch
+        scores.csv      a row an image and metric
+        predictions/    label maps, uint16 PNG
+        figures/ log.txt
+"""
+
+import csv
+import io
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from maskless.atomic import write_atomically
+from maskless.errors import UserError
+
+PACKAGES = (
+    "maskless torch lightning monai hydra-core albumentations numpy scipy scikit-image opencv-python-headless".split()
+)
+SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "value")
+
+
+class Run:
+    """A run directory. `Run.create` makes one, `Run.open` reads one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(
+        cls,
+        root: str | Path,
+        study: str,
+        name: str,
+        config: Mapping[str, Any],
+        command: Sequence[str],
+        data: Mapping[str, Any],
+    ) -> "Run":
+        """Make the folder `root/study/name-TIME`, which no other job can share, and describe the run in it."""
+        now = datetime.now()
+        path = _exclusive(Path(root) / study, f"{name}-{now:%Y%m%d-%H%M%S}")
+        run = cls(path)
+        (path / "checkpoints").mkdir()
+        run._write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+        run._write_json("run.json", {
+            "id": path.name,
+            "study": study,
+            "created": now.isoformat(timespec="seconds"),
+            "command": list(command),
+            "commit": _commit(),
+            "versions": {package: _version(package) for package in PACKAGES},
+        })  # fmt: skip
+        run._write_json("data.json", data)
+        run.mark("running")
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Run":
+        """The run at `path`. Raises UserError if there is none."""
+        run = cls(Path(path))
+        for name in ("config.yaml", "state.json"):
+            if not (run.path / name).is_file():
+                raise UserError(f"{path} is no run directory: it has no {name}; give one that `maskless train` made")
+        return run
+
+    # -- what the run is ---------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration, plain values."""
+        try:
+            config = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{self.path}/config.yaml cannot be read: {str(error).splitlines()[0]}") from error
+        if not isinstance(config, dict):
+            raise UserError(f"{self.path}/config.yaml is no configuration: it holds no mapping")
+        return config
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """`run.json`: id, study, command, commit, versions."""
+        return self._read_json("run.json")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """`data.json`: what was read, by source."""
+        return self._read_json("data.json")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """`state.json`: `state` is running, finished or failed, with what is known beside it."""
+        return self._read_json("state.json")
+
+    def mark(self, state: str, **facts: Any) -> None:
+        """Record how the run stands."""
+        when = datetime.now().isoformat(timespec="seconds")
+        self._write_json("state.json", {"state": state, "time": when, "pid": os.getpid(), **facts})
+
+    @contextmanager
+    def recorded(self, finished: bool = False) -> Iterator[None]:
+        """While work is done: running, then finished, or failed and why. A `finished` run stays as it is."""
+        if finished:
+            yield
+            return
+        self.mark("running")
+        try:
+            yield
+        except BaseException as error:
+            self.mark("failed", why=str(error) or type(error).__name__)
+            raise
+        self.mark("finished")
+
+    def checkpoint(self, name: str) -> Path:
+        """Where the checkpoint `best` or `last` is, or will be."""
+        return self.path / "checkpoints" / f"{name}.ckpt"
+
+    @property
+    def best(self) -> Path:
+        """The best checkpoint, or the last one where nothing could choose. Raises UserError if there is none."""
+        for name in ("best", "last"):
+            if self.checkpoint(name).is_file():
+                return self.checkpoint(name)
+        raise UserError(f"{self.path} has no checkpoint yet; its state is {self.state.get('state')!r}")
+
+    # -- what it measured --------------------------------------------------------------------------------
+
+    @property
+    def metrics(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv, one an epoch."""
+        return _read_csv(self.path / "metrics.csv")
+
+    def add_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add an epoch's row, in place of any row of this step or a later one."""
+        rows = [r for r in self.metrics if int(r["step"]) < int(row["step"])]
+        self._write("metrics.csv", _to_csv([*rows, dict(row)]))
+
+    def trim_metrics(self, step: int) -> None:
+        """Drop the rows past `step`, which a resumed run is about to write again."""
+        if self.metrics:
+            self._write("metrics.csv", _to_csv([r for r in self.metrics if int(r["step"]) <= step]))
+
+    @property
+    def scores(self) -> list[dict[str, str]]:
+        """The rows of scores.csv: source, image, split, metric, definition, region, value."""
+        return _read_csv(self.path / "scores.csv")
+
+    def add_scores(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows, in place of all that scores.csv had of the same source and split."""
+        new = [dict(row) for row in rows]
+        scored = {(row["source"], row["split"]) for row in new}
+        kept = [row for row in self.scores if (row["source"], row["split"]) not in scored]
+        self._write("scores.csv", _to_csv([*kept, *new], SCORE_COLUMNS))
+
+    # -- files -------------------------------------------------------------------------------------------
+
+    def _write(self, name: str, text: str) -> None:
+        write_atomically(self.path / name, text.encode())
+
+    def _write_json(self, name: str, value: Any) -> None:
+        self._write(name, json.dumps(value, indent=2) + "\n")
+
+    def _read_json(self, name: str) -> dict[str, Any]:
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def _exclusive(parent: Path, name: str) -> Path:
+    """Make a folder that did not exist, so that two jobs of one second cannot share it."""
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for k in range(1, 10_000):
+            path = parent / (name if k == 1 else f"{name}-{k}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            return path
+    except OSError as error:
+        raise UserError(f"cannot write a run below {parent}: {error.strerror}; choose another runs_dir=FOLDER") from error
+    raise UserError(f"{parent} already has 9999 runs called {name}")
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:
+    names = list(columns) or list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that maskless runs from, with '+' if it has changes; None if it is no checkout."""
+    here = Path(__file__).resolve().parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        # Only a checkout of maskless itself: an installed package may lie inside somebody's own repository.
+        if not git("ls-files", "--", str(here / "runs.py")):
+            return None
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

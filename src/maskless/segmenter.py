@@ -1,0 +1,211 @@
+"""Image in, instances out: what every method ends as, and what every figure and file comes from."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby, islice, product
+from typing import Literal, Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+import torch
+
+from maskless.errors import UserError
+from maskless.seams import LabelledWindow, compact, stitch
+from maskless.windows import Orientation, Tiling, View, Window
+
+#: Beyond this ratio of two pixel spacings, one of them is in another unit.
+MOST_RESAMPLING = 16
+#: Spacings that differ by less than this are the same one, measured twice.
+SAME_MPP = 0.01
+
+#: Test-time averaging by name: the orientations in which the network sees the image.
+ORIENTATIONS: Mapping[str, tuple[Orientation, ...]] = {
+    "none": ((False, False, False),),
+    "flips": tuple((False, rows, cols) for rows, cols in product((False, True), repeat=2)),
+    "dihedral": tuple((t, rows, cols) for t, rows, cols in product((False, True), repeat=3)),
+}
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Anything that finds the nuclei of an image."""
+
+    def segment(self, image: np.ndarray, mpp: float | None = None) -> np.ndarray:
+        """Instances int32 (H, W), ids 1..N, 0 = background, of RGB uint8 (H, W, 3) at `mpp` µm/px."""
+        ...
+
+    def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
+        """The maps behind the instances by name: float32 (H, W) or (C, H, W)."""
+        ...
+
+
+class MapSegmenter:
+    """A network's dense maps, joined from overlapping windows, and a post-processing chain.
+
+    `predict` takes float32 (B, 3, h, w), pixels in [0, 1] less `mean` over `std`, and gives each map as
+    (B, h, w) or (B, C, h, w); its networks are in evaluation mode on `device`. `chain` makes labels, int
+    (h, w) with 0 = background, of float32 maps (h, w) or (C, h, w). `window_px`, `overlap_px` and
+    `multiple_px` are in the network's pixels, which are `mpp` µm wide; an image of another known spacing is
+    resampled to it, and its labels back. At most `batch` windows are given to the network at once.
+
+    `join` says how windows become an image. 'blend' joins the maps, then runs the chain once; the result is
+    that of one large window if the network's receptive radius is at most overlap_px / 4. 'own' runs the chain
+    in each window and gives each nucleus one owner (`seams.stitch`), for maps like embeddings that mean
+    nothing beside those of another window. `average` is test-time averaging over 4 flips or all 8 symmetries
+    of the square, for maps of scalars and for 'blend'.
+
+    Raises UserError for settings that cannot work, for images that are not uint8 (H, W, 3), and for maps and
+    labels of another shape than their window's.
+    """
+
+    def __init__(
+        self,
+        *,
+        predict: Callable[[torch.Tensor], Mapping[str, torch.Tensor]],
+        chain: Callable[[Mapping[str, np.ndarray]], np.ndarray],
+        mean: Sequence[float],
+        std: Sequence[float],
+        window_px: int = 1024,
+        overlap_px: int = 128,
+        multiple_px: int = 32,
+        join: Literal["blend", "own"] = "blend",
+        mpp: float | None = None,
+        average: Literal["none", "flips", "dihedral"] = "none",
+        device: str | torch.device = "cpu",
+        batch: int = 1,
+        autocast: torch.dtype | None = None,
+        channels_last: bool = False,
+    ) -> None:
+        if join not in ("blend", "own"):
+            raise UserError(f"join={join!r} must be 'blend' or 'own'")
+        if average not in ORIENTATIONS:
+            raise UserError(f"average={average!r} must be one of {', '.join(ORIENTATIONS)}")
+        if join == "own" and average != "none":
+            raise UserError(
+                f"average={average!r} needs join='blend': what windows find on their own is not averaged"
+            )
+        if batch < 1:
+            raise UserError(f"batch={batch} windows must be at least 1")
+        self.predict, self.chain, self.join, self.average = predict, chain, join, average
+        self.tiling = Tiling(window_px, overlap_px, multiple_px)
+        self.mpp = None if mpp is None else _spacing(mpp)
+        self.device, self.batch, self.autocast = torch.device(device), batch, autocast
+        self.layout = torch.channels_last if channels_last else torch.contiguous_format
+        # (x / 255 - mean) / std as one product and one difference, on the device.
+        self._scale = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32)[:, None, None]
+        self._shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32)
+        self._shift = self._shift[:, None, None]
+
+    def segment(self, image: np.ndarray, mpp: float | None = None) -> np.ndarray:
+        """Instances int32 (H, W), ids 1..N, of RGB uint8 (H, W, 3) at `mpp` µm/px (None: as trained)."""
+        resampled = self._at_trained_spacing(image, mpp)
+        if self.join == "blend":
+            labels = self._labels(self._joined(resampled))
+        else:
+            predicted = self._predicted(resampled)
+            windows = [LabelledWindow(*window.corner_px, self._labels(maps)) for window, maps in predicted]
+            labels = stitch(windows, resampled.shape[:2])
+        return compact(_nearest(labels, image.shape[:2]))
+
+    def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
+        """The joined maps by name, float32 (H, W) or (C, H, W); with 'own', each pixel from one window."""
+        joined = self._joined(self._at_trained_spacing(image, mpp))
+        return {name: _resized_map(values, image.shape[:2]) for name, values in joined.items()}
+
+    def _at_trained_spacing(self, image: np.ndarray, mpp: float | None) -> np.ndarray:
+        _check_image(image)
+        if mpp is None or self.mpp is None:
+            return image
+        ratio = _spacing(mpp) / self.mpp
+        if not 1 / MOST_RESAMPLING <= ratio <= MOST_RESAMPLING:
+            raise UserError(
+                f"the image is said to have {mpp:g} µm/px, but the model was trained at {self.mpp:g} µm/px: "
+                "give the image's spacing as mpp=..., in µm/px"
+            )
+        if abs(ratio - 1) <= SAME_MPP:
+            return image
+        return _resized(image, (max(1, round(image.shape[0] * ratio)), max(1, round(image.shape[1] * ratio))))
+
+    def _joined(self, image: np.ndarray) -> dict[str, np.ndarray]:
+        """The maps of the whole image; each window is added to them as it comes."""
+        weight = 1 / len(ORIENTATIONS[self.average])
+        joined: dict[str, np.ndarray] = {}
+        for window, maps in self._predicted(image):
+            for name, values in maps.items():
+                if name not in joined:
+                    joined[name] = np.zeros((*values.shape[:-2], *image.shape[:2]), np.float32)
+                window.add(values, joined[name], ramp=self.join == "blend", weight=weight)
+        return joined
+
+    def _predicted(self, image: np.ndarray) -> Iterator[tuple[Window, dict[str, np.ndarray]]]:
+        """Every window with its maps, `batch` windows at a time; without what lies in the padding."""
+        views = (View.of(image, orientation, self.tiling) for orientation in ORIENTATIONS[self.average])
+        windows = (window for view in views for window in view.windows())
+        for _, of_one_size in groupby(windows, key=lambda window: window.view.side_px):
+            while chunk := list(islice(of_one_size, self.batch)):
+                maps = self._forward(np.stack([window.pixels for window in chunk]))
+                for k, window in enumerate(chunk):
+                    height, width = window.shape
+                    yield window, {name: values[k][..., :height, :width] for name, values in maps.items()}
+
+    def _forward(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """The maps float32 (B, h, w) or (B, C, h, w) of windows uint8 (B, h, w, 3)."""
+        with torch.inference_mode():
+            batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+            batch = batch.to(torch.float32, memory_format=self.layout)
+            batch = batch.mul_(self._scale.to(self.device)).sub_(self._shift.to(self.device))
+            with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+                maps = dict(self.predict(batch))
+            arrays = {name: values.float().cpu().numpy() for name, values in maps.items()}
+        expected = (len(pixels), *pixels.shape[1:3])
+        for name, values in arrays.items():
+            if values.ndim not in (3, 4) or (values.shape[0], *values.shape[-2:]) != expected:
+                raise UserError(
+                    f"the network's map {name!r} has the shape {values.shape}; for {expected[0]} windows of "
+                    f"{expected[1]}x{expected[2]} px it must be {expected} or have channels after the first"
+                )
+        return arrays
+
+    def _labels(self, maps: Mapping[str, np.ndarray]) -> np.ndarray:
+        labels = np.asarray(self.chain(maps))
+        shape = next(iter(maps.values())).shape[-2:]
+        if labels.dtype.kind not in "iu" or labels.shape != shape or labels.min() < 0:
+            raise UserError(
+                f"the post-processing chain gave {labels.dtype} {labels.shape}; it must end in labels, "
+                f"integers of shape {shape} that are 0 or more"
+            )
+        return labels.astype(np.int32, copy=False)
+
+
+def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A (h, w) or (h, w, 3) array at another size: area means when shrinking, linear when enlarging."""
+    shrinks = shape[0] * shape[1] < array.shape[0] * array.shape[1]
+    return cv2.resize(array, shape[1::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if values.shape[-2:] == shape:
+        return values
+    channels = values.reshape(-1, *values.shape[-2:])
+    return np.stack([_resized(channel, shape) for channel in channels]).reshape(*values.shape[:-2], *shape)
+
+
+def _nearest(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Labels at another size, each pixel from the pixel that holds its centre."""
+    if labels.shape == shape:
+        return labels
+    rows, cols = (((2 * np.arange(n) + 1) * m // (2 * n)) for n, m in zip(shape, labels.shape, strict=True))
+    return labels[rows[:, None], cols]
+
+
+def _spacing(mpp: float) -> float:
+    if not (np.isfinite(mpp) and mpp > 0):
+        raise UserError(f"mpp={mpp} must be a pixel spacing in µm/px, above 0")
+    return float(mpp)
+
+
+def _check_image(image: np.ndarray) -> None:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise UserError(f"the image is {what}; a Segmenter takes RGB, uint8 of shape (H, W, 3)")
+    if image.size == 0:
+        raise UserError(f"the image has no pixels: its shape is {image.shape}")

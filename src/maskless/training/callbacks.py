@@ -1,0 +1,133 @@
+"""What a training does beside the method: addresses, scores, the table of epochs, the last checkpoint."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from lightning import Callback, LightningModule, Trainer
+
+from maskless.address import seed_of
+from maskless.data.datamodule import DataModule
+from maskless.runs import Run
+from maskless.signals import Sample, Signal
+
+#: (true, predicted) label maps to named scores.
+Score = Callable[[Any, Any], Mapping[str, float]]
+
+
+class Address(Callback):
+    """Seed each step's own draws by their address, and count the steps done."""
+
+    def __init__(self, data: DataModule, seed: int, stage: str) -> None:
+        self.data, self.seed, self.stage = data, seed, stage
+
+    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+        torch.manual_seed(seed_of(self.seed, self.stage, "step", self.data.step, trainer.global_rank))
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.data.step += 1
+
+
+class Scores(Callback):
+    """Score each validation image; log `val_<metric>`, the mean over images.
+
+    Rows are keyed by image, gathered from all processes and de-duplicated before the mean.
+    """
+
+    def __init__(self, score: Score) -> None:
+        self.score = score
+        self.rows: dict[str, Mapping[str, float]] = {}
+
+    def on_validation_epoch_start(self, *_: Any) -> None:
+        self.rows = {}
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, *_: Any
+    ) -> None:
+        sample: Sample = outputs["sample"]
+        self.rows[sample.item.id] = self.score(sample[Signal.INSTANCES], outputs["instances"])
+
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        for name, value in mean_rows(self._gathered()).items():
+            module.log(f"val_{name}", value, rank_zero_only=False)
+
+    def _gathered(self) -> dict[str, Mapping[str, float]]:
+        if not (dist.is_available() and dist.is_initialized()):
+            return self.rows
+        parts: list[Any] = [None] * dist.get_world_size()
+        dist.all_gather_object(parts, self.rows)
+        return {image: row for part in parts for image, row in part.items()}
+
+
+def mean_rows(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each score over images, in the order of their names; undefined (nan) scores are left out."""
+    values: dict[str, list[float]] = {}
+    for image in sorted(rows):
+        for name, value in rows[image].items():
+            if value == value:
+                values.setdefault(name, []).append(value)
+    return {name: sum(all_of) / len(all_of) for name, all_of in values.items()}
+
+
+class Epochs(Callback):
+    """A row an epoch in metrics.csv: mean of each training value, learning rate, validation scores, seconds.
+
+    Its sums are stored with the checkpoint, so the row of an epoch that was interrupted is that of a whole one.
+    """
+
+    def __init__(self, run: Run, data: DataModule, stage: str) -> None:
+        self.run, self.data, self.stage = run, data, stage
+        self.sums: dict[str, float] = {}
+        self.batches = 0
+        self.seconds = 0.0
+        self._since = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": self.sums, "batches": self.batches, "seconds": self._clock()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.sums = dict(state_dict["sums"])
+        self.batches, self.seconds = state_dict["batches"], state_dict["seconds"]
+
+    def on_train_start(self, *_: Any) -> None:
+        self._since = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        for name, value in trainer.callback_metrics.items():
+            if not name.startswith("val_"):
+                self.sums[name] = self.sums.get(name, 0.0) + float(value)
+        self.batches += 1
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        means = {name: total / self.batches for name, total in self.sums.items()}
+        if trainer.world_size > 1:
+            means = {n: float(trainer.strategy.reduce(torch.tensor(v), reduce_op="mean")) for n, v in means.items()}
+        scores = {n: float(v) for n, v in trainer.callback_metrics.items() if n.startswith("val_")}
+        rates = {f"lr_{k}" if k else "lr": o.param_groups[0]["lr"] for k, o in enumerate(trainer.optimizers)}
+        row = {"stage": self.stage, "epoch": trainer.current_epoch, "step": self.data.step, **means, **rates, **scores}
+        if trainer.is_global_zero:
+            self.run.add_metrics({**row, "seconds": round(self._clock(), 1)})
+        self.sums, self.batches = {}, 0
+
+    def _clock(self) -> float:
+        return self.seconds + time.monotonic() - self._since
+
+
+class LastCheckpoint(Callback):
+    """Everything that a killed run needs, every `every` steps and at the end of each epoch.
+
+    Not at an epoch's last step: validation and the epoch's row are still to come there.
+    """
+
+    def __init__(self, run: Run, data: DataModule, every: int) -> None:
+        self.run, self.data, self.every = run, data, every
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        step = self.data.step
+        if step % self.every == 0 and step % self.data.steps != 0:
+            trainer.save_checkpoint(self.run.checkpoint("last"))
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        trainer.save_checkpoint(self.run.checkpoint("last"))

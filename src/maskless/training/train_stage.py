@@ -1,0 +1,111 @@
+"""Train one stage with Lightning, or go on where a killed run stopped."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning import Trainer, seed_everything
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+
+from maskless.address import seed_of
+from maskless.data.datamodule import DataModule
+from maskless.data.source import Source
+from maskless.metrics import HIGHER_IS_BETTER, scores
+from maskless.methods.stage import Stage
+from maskless.runs import Run
+from maskless.signals import Role
+from maskless.training.callbacks import Address, Epochs, LastCheckpoint, Scores
+from maskless.training.hardware import Hardware
+
+
+def seed_networks(seed: int) -> None:
+    """Seed what is drawn before training: the initial weights."""
+    seed_everything(seed_of(seed, "networks") % 2**32, verbose=False)
+
+
+def train_stage(
+    stage: Stage,
+    sources: Mapping[Role, Source],
+    run: Run,
+    hardware: Hardware,
+    *,
+    name: str,
+    seed: int,
+    checkpoint_every: int = 100,
+    resume: bool = False,
+    progress: bool = True,
+) -> None:
+    """Fit `stage` on the training part of `sources`, choose on the validation part, leave checkpoints in `run`.
+
+    With `resume` it goes on from the run's last checkpoint, exactly. Afterwards `stage` holds the chosen weights.
+    """
+    data = DataModule(
+        sources,
+        stage.needs,
+        stage=name,
+        seed=seed,
+        augment=stage.augment,
+        crop_px=stage.crop_px,
+        batch=stage.batch,
+        steps=stage.steps,
+        workers=hardware.workers,
+    )
+    hardware.prepare(stage)
+    callbacks: list[Callback] = [
+        Address(data, seed, name),
+        Scores(lambda true, pred: {metric: value for (metric, _), value in scores(true, pred).items()}),
+        Epochs(run, data, name),
+        LastCheckpoint(run, data, checkpoint_every),
+    ]
+    if sources[Role.MAIN].items("val"):
+        callbacks.append(_best(run, stage.selection))
+    if progress:
+        callbacks.append(RichProgressBar(leave=False))
+    last = run.checkpoint("last")
+    resume = resume and last.is_file()
+    run.trim_metrics(_step_of(last) if resume else -1)
+    _quieten()
+    trainer = Trainer(
+        **hardware.trainer_arguments(),
+        max_epochs=stage.epochs,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        deterministic="warn",
+        default_root_dir=run.path,
+    )
+    trainer.fit(stage, data, ckpt_path=last if resume else None, weights_only=True)
+    stage.load_state_dict(torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"])
+
+
+def _best(run: Run, metric: str) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=run.path / "checkpoints",
+        filename="best",
+        monitor=f"val_{metric}",
+        mode="max" if HIGHER_IS_BETTER[metric] else "min",
+        save_weights_only=True,
+        # On validation, that is before LastCheckpoint stores what has been best so far.
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+    )
+
+
+def _step_of(checkpoint: Any) -> int:
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return int(state[DataModule.__qualname__]["step"])
+
+
+def _quieten() -> None:
+    """Lightning's remarks that our design answers (few loader workers, resuming in mid-epoch, its own tips)."""
+    for logger in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
+        logging.getLogger(logger).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
+    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
