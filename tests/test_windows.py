@@ -40,8 +40,10 @@ def test_no_smaller_number_and_no_smaller_windows_would_do(length, tiling):
 
     count, largest = len(axis.starts_px), tiling.window_px // multiple * multiple
     assert count == 1 or reach(count - 1, largest) < length
-    assert axis.side_px == multiple or axis.side_px - multiple < overlap + multiple or (
-        reach(count, axis.side_px - multiple) < length
+    assert (
+        axis.side_px == multiple
+        or axis.side_px - multiple < overlap + multiple
+        or (reach(count, axis.side_px - multiple) < length)
     )
 
 
@@ -67,7 +69,8 @@ def test_share_is_zero_in_the_outer_quarter_of_an_overlap_then_a_ramp():
 
 
 @pytest.mark.parametrize(
-    ("window_px", "overlap_px", "multiple_px", "least"), [(256, 128, 256, 512), (31, 0, 32, 32), (64, 33, 32, 96)]
+    ("window_px", "overlap_px", "multiple_px", "least"),
+    [(256, 128, 256, 512), (31, 0, 32, 32), (64, 33, 32, 96)],
 )
 def test_windows_that_cannot_advance_are_refused_with_the_least_size_that_can(
     window_px, overlap_px, multiple_px, least

@@ -34,9 +34,9 @@ def stitch(windows: Sequence[LabelledWindow], shape: tuple[int, int]) -> np.ndar
     union is above 0.5; or if both lie wholly in it and overlap each other, and nothing else there, by more
     than half of the smaller. Of the objects of a nucleus, a whole one (see CUT_PX) that is furthest from
     its window's inner sides gives the pixels; if none is whole, because the nucleus is larger than the
-    overlap, all of them together do. Nuclei are painted in order of that distance, never over painted
-    pixels, and what is left with less than half of its area was a second opinion about painted nuclei, and
-    is dropped. So is an object that another window sees from further inside, and mostly as background.
+    overlap, all of them together do. They are painted in order of that distance, never over painted pixels;
+    an object with no more than half of its pixels left was a second opinion about painted nuclei, and is
+    dropped. So is an object that another window sees from further inside, and mostly as background.
 
     Returns int32 (H, W), ids 1..N, the same for the same windows in the same order.
     """
@@ -53,8 +53,7 @@ def stitch(windows: Sequence[LabelledWindow], shape: tuple[int, int]) -> np.ndar
     painted = 0
     for objects in _owners(found, nucleus, ~denied):
         # All are judged before any is painted: the pieces of one nucleus overlap each other.
-        pieces = [_unpainted(found, index, result) for index in objects]
-        pieces = [(place, free) for place, free, mostly in pieces if mostly]
+        pieces = [piece for index in objects if (piece := _unpainted(found, index, result))]
         painted += bool(pieces)
         for place, free in pieces:
             place[free] = painted
@@ -198,7 +197,7 @@ def _leaves(found: _Objects, objects: np.ndarray, window: int) -> np.ndarray:
 
 
 def _denied(found: _Objects, own: int, other: int, background: np.ndarray) -> np.ndarray:
-    """Bool by local id: which objects of window `own` the window `other` denies, seeing `background` px each."""
+    """Bool by local id, which objects of window `own` are denied by `other`, with `background` px of each."""
     objects = np.arange(found.first[own], found.first[own + 1])
     here = found.depth[objects]
     there = _depth(found.box[objects], found.frames[other], found.inner[other])
@@ -222,9 +221,9 @@ def _owners(found: _Objects, nucleus: np.ndarray, stands: np.ndarray) -> list[np
     return [owners[k] for k in np.lexsort((-found.area[deepest], -depth[deepest]))]
 
 
-def _unpainted(found: _Objects, index: int, result: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The box of an object in `result`, which pixels of the object are free there, and whether most are."""
+def _unpainted(found: _Objects, index: int, result: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The box of an object in `result`, and which of its pixels are free; None unless over half are."""
     r0, c0, r1, c1 = found.box[index]
     place = result[r0:r1, c0:c1]
     free = found.mask(index) & (place == 0)
-    return place, free, bool(2 * np.count_nonzero(free) > found.area[index])
+    return (place, free) if 2 * np.count_nonzero(free) > found.area[index] else None

@@ -73,10 +73,10 @@ class Tiling:
     multiple_px: int = 32
 
     def __post_init__(self) -> None:
-        if self.multiple_px < 1 or self.overlap_px < 0:
-            raise UserError(
-                f"multiple_px={self.multiple_px} must be above 0, and overlap_px={self.overlap_px} not below 0"
-            )
+        if self.multiple_px < 1:
+            raise UserError(f"multiple_px={self.multiple_px} must be 1 or more")
+        if self.overlap_px < 0:
+            raise UserError(f"overlap_px={self.overlap_px} must be 0 or more")
         if _down(self.window_px, self.multiple_px) - self.overlap_px < self.multiple_px:
             least = _up(self.overlap_px, self.multiple_px) + self.multiple_px
             raise UserError(

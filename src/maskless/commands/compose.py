@@ -19,7 +19,7 @@ from maskless.build import TARGET, build, resolve
 from maskless.cli import CONF
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
-from maskless.errors import UserError, did_you_mean, first_three
+from maskless.errors import PartlyDone, UserError, did_you_mean, first_three
 from maskless.runs import Run
 from maskless.signals import Need, Role, with_derived
 
@@ -39,8 +39,17 @@ def run_command(command: str, overrides: Sequence[str]) -> None:
     if own:
         sys.path.insert(0, str(own))
 
+    failed: list[Exception] = []
+
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
     def job(composed: Any) -> Any:
+        try:
+            return work(composed)
+        except (UserError, PartlyDone) as error:
+            # Raised below: Hydra would print a heading of its own.
+            failed.append(error)
+
+    def work(composed: Any) -> Any:
         config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
         assert isinstance(config, dict)
         _refuse_unknown_keys(command, config)
@@ -53,6 +62,8 @@ def run_command(command: str, overrides: Sequence[str]) -> None:
     arguments, sys.argv = sys.argv, ["maskless", *overrides]
     try:
         job()
+        if failed:
+            raise failed[0]
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_sentence(command, error)) from error
     except SystemExit as error:

@@ -42,8 +42,8 @@ class Chain:
         instances: {step: watershed, of: relief, markers: markers, mask: mask}
 
     `step` names a function in `STEPS`, `of` its first array; its further arrays and its parameters go by
-    their own names. An array is an earlier result or, failing that, a map. Raises UserError that names
-    everything that is wrong at once.
+    their own names. An array is an earlier result or, failing that, a map. Raises UserError that
+    counts everything that is wrong and names the first three.
     """
 
     def __init__(self, steps: Mapping[str, Mapping[str, Any]]) -> None:
@@ -99,11 +99,12 @@ def _bind(output: str, step: Any, problems: list[str]) -> _Call:
     if not isinstance(step, dict) or "step" not in step:
         wrong("must name its step, as in {step: binarise, of: foreground, above: 0.5}")
         return unusable
-    if step["step"] not in STEPS:
-        wrong(f"names the unknown step {step['step']!r}{did_you_mean(str(step['step']), STEPS)}")
+    named = str(step["step"])
+    if named not in STEPS:
+        wrong(f"names the unknown step {named!r}{did_you_mean(named, STEPS)}")
         return unusable
 
-    function = STEPS[step["step"]]
+    function = STEPS[named]
     takes = signature(function)
     inputs: dict[str, str] = {}
     parameters: dict[str, Any] = {}
@@ -118,14 +119,14 @@ def _bind(output: str, step: Any, problems: list[str]) -> _Call:
             wrong(f"takes as {key} the name of a map or an earlier result, not {value!r}")
         elif key not in takes.parameters:
             known = (*array_of, *takes.parameters)
-            wrong(f"gives {step['step']} an unknown {key!r}{did_you_mean(str(key), known)}")
+            wrong(f"gives {named} an unknown {key!r}{did_you_mean(str(key), known)}")
         elif reason := misfit(key, value, takes.parameters[key]):
             wrong(f"has {key}, which {reason}")
         else:
             parameters[key] = value
     for key, name in {**array_of, **{name: name for name in takes.parameters}}.items():
         if name in takes.required and key not in step:
-            wrong(f"lacks {key!r}, which {step['step']} needs")
+            wrong(f"lacks {key!r}, which {named} needs")
     return _Call(output, function, inputs, parameters)
 
 

@@ -24,4 +24,7 @@ def distance(mask: NDArray, *, sigma_px: float = 0.0) -> NDArray[np.float32]:
 
 
 def _depth(inside: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # OpenCV's last bit depends on where the array lies in memory, and a watershed makes pixels of it. Squared
+    # distances are whole numbers, so rounding them gives the one right value (for depths up to 1,000 px).
+    return np.sqrt(np.rint(np.square(depth, dtype=np.float32)))

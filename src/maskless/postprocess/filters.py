@@ -35,6 +35,12 @@ def median(values: NDArray, *, radius_px: int) -> NDArray:
 def otsu(values: NDArray) -> NDArray[np.bool_]:
     """The brighter class of Otsu's threshold over 256 bins (IEEE Trans. SMC 9, 1979): bool (H, W).
 
-    `values` are real (H, W) and finite. Where all are equal there is no brighter class: nothing is set.
+    `values` are real (H, W) and finite. Where all are equal, but for rounding, there is no brighter class
+    and nothing is set.
     """
+    if values.dtype == np.float16:  # too coarse for 256 bins, and it overflows in the sums
+        values = values.astype(np.float32)
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-5 * max(abs(low), abs(high)):
+        return np.zeros(values.shape, bool)
     return np.asarray(values > threshold_otsu(values))

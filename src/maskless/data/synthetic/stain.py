@@ -65,7 +65,8 @@ def _he(t: Texture, drawing: Drawing, draw: np.random.Generator) -> tuple[_Map, 
     eosin = _ground(t, in_stroma, in_cytoplasm)
     eosin = eosin * (1 - 0.7 * t.nucleus) * (1 - t.red_cell) + 0.1 * t.nucleus * t.nucleolus
     eosin += in_red * t.red_cell * (0.72 + 0.35 * drawing.radius**2)  # biconcave: pale in the middle
-    haematoxylin = _ground(t, draw.uniform(0.0, 0.04), draw.uniform(0.03, 0.13))
+    haematoxylin = _ground(t, draw.uniform(0.0, 0.06), draw.uniform(0.03, 0.18))
+    haematoxylin += draw.uniform(0, 0.4) ** 1.6 * t.basophilia * t.present
     chromatin = draw.uniform(0.42, 0.72) * t.chromatin * (1 + 0.5 * t.nucleolus)
     return _over(haematoxylin, t, chromatin), eosin
 

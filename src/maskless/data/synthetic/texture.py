@@ -31,6 +31,7 @@ class Texture:
     stroma: _Map  #: protein of the stroma, about 1 where there is any
     cytoplasm: _Map  #: protein of the epithelium, about 1 where there is any
     present: _Map  #: 0 to 1: 0 in gaps, lumens and the pale haloes of nuclei
+    basophilia: _Map  #: 0 to 1: patches of ground substance that take up haematoxylin
     nucleus: _Map  #: 0 to 1: how much of the pixel is nucleus
     red_cell: _Map  #: 0 to 1: how much of the pixel is red cell
     chromatin: _Map  #: of the nucleus there, about 1
@@ -86,6 +87,7 @@ def textured(
         stroma=1 + 0.24 * fibres + 0.14 * coarse + 0.07 * fine,
         cytoplasm=cytoplasm,
         present=(1 - lumen) * (1 - cleft) * (1 - halo * (1 - is_red)),
+        basophilia=_step(coarse + 0.3 * fine, draw.uniform(0.0, 1.5), 2.2),
         nucleus=cover * (1 - is_red),
         red_cell=cover * is_red,
         chromatin=_chromatin(bodies, drawing, owner, depth_um, noise(_CHROMATIN, 1.5, 0.7), vesicular),
@@ -97,7 +99,7 @@ def _chromatin(
     bodies: Bodies, drawing: Drawing, owner: NDArray[np.intp], depth_um: _Map, clumps: _Map, vesicular: float
 ) -> _Map:
     """Dense and even in lymphocytes; pale, clumped and rimmed in vesicular nuclei."""
-    base = by_kind(bodies, 1.0 - 0.3 * vesicular, 1.35, 1.1) * (0.75 + 0.5 * bodies.chance[:, 1])
+    base = by_kind(bodies, 1.0 - 0.3 * vesicular, 1.35, 1.1) * (0.5 + 0.75 * bodies.chance[:, 1] ** 0.75)
     grain = by_kind(bodies, 0.12, 0.2, 0.15) + by_kind(bodies, 0.3 * vesicular, 0, 0) * bodies.chance[:, 2]
     rim = by_kind(bodies, 0.15 + 0.7 * vesicular, 0.1, 0.2)
     at_membrane = np.exp(-(((depth_um - np.float32(0.35)) / np.float32(0.4)) ** 2))

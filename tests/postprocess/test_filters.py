@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+
+from maskless.postprocess.arithmetic import difference, negative
+from maskless.postprocess.filters import gaussian, median, otsu
+
+SHAPES = st.tuples(st.integers(1, 12), st.integers(1, 12))
+
+
+@pytest.mark.parametrize("sigma_px", [0.5, 1, 1.5, 4])
+@given(values=hnp.arrays(np.float32, SHAPES, elements=st.floats(-100, 100, width=32)))
+def test_gaussian_equals_scipys_on_images_of_any_size(sigma_px: float, values: np.ndarray) -> None:
+    expected = ndimage.gaussian_filter(values.astype(float), sigma_px, mode="reflect", truncate=4)
+    np.testing.assert_allclose(gaussian(values, sigma_px=sigma_px), expected, atol=2e-2)
+
+
+def test_gaussian_of_sigma_zero_is_a_copy() -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    result = gaussian(values, sigma_px=0)
+    np.testing.assert_array_equal(result, values)
+    assert not np.shares_memory(result, values)
+
+
+def test_gaussian_takes_half_precision_and_views() -> None:
+    values = np.random.default_rng(0).random((20, 30, 3)).astype(np.float16)[::-1, ::-2, 1]
+    expected = gaussian(np.ascontiguousarray(values, np.float32), sigma_px=2)
+    np.testing.assert_array_equal(gaussian(values, sigma_px=2), expected)
+
+
+@given(hnp.arrays(bool, SHAPES), st.integers(0, 3))
+def test_median_of_a_mask_is_the_median_of_its_numbers(mask: np.ndarray, radius_px: int) -> None:
+    result = median(mask, radius_px=radius_px)
+    assert result.dtype == bool
+    np.testing.assert_array_equal(result, median(mask.astype(np.uint8), radius_px=radius_px) > 0)
+
+
+def test_median_removes_a_speck_and_mirrors_the_border() -> None:
+    values = np.zeros((7, 7), np.float32)
+    values[3, 3] = 9
+    values[:, 0] = 5
+    result = median(values, radius_px=1)
+    assert result[3, 3] == 0
+    np.testing.assert_array_equal(result[:, 0], 5)
+
+
+def otsu_by_definition(values: np.ndarray) -> np.ndarray:
+    """Try every split between distinct values; keep the one of greatest variance between the classes."""
+    levels = np.unique(values)[:-1]
+
+    def between(level: float) -> float:
+        low, high = values[values <= level], values[values > level]
+        return low.size * high.size * (low.mean() - high.mean()) ** 2
+
+    return values > max(levels, key=between)
+
+
+def test_otsu_equals_its_definition_on_grey_levels() -> None:
+    generator = np.random.default_rng(0)
+    values = np.where(generator.random((60, 60)) < 0.3, generator.normal(170, 20, (60, 60)), 80).clip(0, 255)
+    values = np.rint(values + generator.normal(0, 12, (60, 60))).clip(0, 255).astype(np.uint8)
+    np.testing.assert_array_equal(otsu(values), otsu_by_definition(values))
+
+
+def test_otsu_is_blind_to_shift_and_scale() -> None:
+    values = np.random.default_rng(1).normal(0, 1, (50, 50)) ** 2
+    np.testing.assert_array_equal(otsu(values), otsu(3 * values - 7))
+
+
+def test_otsu_of_a_flat_image_finds_nothing() -> None:
+    assert not otsu(np.full((5, 5), 0.3, np.float32)).any()
+
+
+def test_arithmetic_of_masks_and_small_integers_does_not_wrap_round() -> None:
+    assert difference(np.array([1], np.uint8), np.array([2], np.uint8)).tolist() == [-1]
+    assert negative(np.array([3], np.uint8)).tolist() == [-3]
+    assert negative(np.array([True])).tolist() == [-1]
+    assert difference(np.array([1.0]), np.array([0.25])).dtype == np.float32

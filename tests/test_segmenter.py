@@ -1,0 +1,320 @@
+import numpy as np
+import pytest
+import torch
+from mock_segmenter import BOW_TIE, EDGE, HOLE, PIXEL, MockSegmenter, awkward_nuclei
+from scipy import ndimage
+from torch import nn
+from torch.nn import functional as F
+
+from maskless.errors import UserError
+from maskless.segmenter import MapSegmenter, Segmenter
+
+MEAN, STD = (0.6, 0.5, 0.4), (0.2, 0.3, 0.25)
+
+
+class Small(nn.Module):
+    """A network of receptive radius 4 px: a map without and one with channels."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = nn.Sequential(nn.Conv2d(3, 4, 5, padding=2), nn.Tanh(), nn.Conv2d(4, 3, 5, padding=2))
+
+    def forward(self, batch):
+        out = self.layers(batch)
+        return {"foreground": out[:, 0].sigmoid(), "embedding": out[:, 1:]}
+
+
+class Halving(nn.Module):
+    """A network that halves its input twice: its answer depends on where a window begins. Radius 14 px."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 1, 3, padding=1)
+
+    def forward(self, batch):
+        deep = F.max_pool2d(F.relu(self.first(F.max_pool2d(batch, 2))), 2)
+        return {"foreground": F.interpolate(self.second(deep), scale_factor=4)[:, 0]}
+
+
+def threshold(maps):
+    return ndimage.label(maps["foreground"] > 0.5, np.ones((3, 3)))[0]
+
+
+def segmenter(predict, chain=threshold, **settings):
+    return MapSegmenter(predict=predict, chain=chain, **{"mean": MEAN, "std": STD, **settings})
+
+
+def field(shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+def drawn(labels):
+    """An image that shows nuclei as white, and the network that sees them."""
+    image = np.where(labels[..., None] > 0, 255, 0).astype(np.uint8).repeat(3, axis=2)
+    return image, {"predict": lambda batch: {"foreground": batch[:, 0]}, "mean": (0, 0, 0), "std": (1, 1, 1)}
+
+
+def in_one_piece(network, image, multiple_px):
+    """The maps from one pass over the whole image, written without windows."""
+    height, width = image.shape[:2]
+    pad = ((0, -height % multiple_px), (0, -width % multiple_px), (0, 0))
+    pixels = (np.pad(image, pad, mode="reflect") / 255 - MEAN) / STD
+    with torch.no_grad():
+        maps = network(torch.tensor(pixels.transpose(2, 0, 1)[None], dtype=torch.float32))
+    return {name: values[0, ..., :height, :width].numpy() for name, values in maps.items()}
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (37, 53), (64, 64), (65, 97), (131, 70)])
+@pytest.mark.parametrize(("window_px", "batch"), [(32, 1), (48, 3), (100, 2), (1024, 1)])
+def test_maps_do_not_depend_on_the_windows(shape, window_px, batch):
+    image = field(shape)
+    result = segmenter(Small(), window_px=window_px, overlap_px=16, multiple_px=8, batch=batch).maps(image)
+    expected = in_one_piece(Small(), image, 8)
+    assert result.keys() == expected.keys()
+    assert result["foreground"].shape == shape
+    assert result["embedding"].shape == (2, *shape)
+    for name in expected:
+        assert result[name].dtype == np.float32
+        np.testing.assert_allclose(result[name], expected[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("window_px", [224, 300, 512])
+def test_maps_of_a_network_that_halves_do_not_depend_on_the_windows(window_px):
+    image = field((1000, 700))
+    result = segmenter(Halving(), window_px=window_px, overlap_px=64, multiple_px=4).maps(image)
+    np.testing.assert_allclose(
+        result["foreground"], in_one_piece(Halving(), image, 4)["foreground"], atol=1e-5
+    )
+
+
+def test_overlap_smaller_than_the_network_needs_does_change_the_maps():
+    image = field((64, 200))
+    result = segmenter(Small(), window_px=64, overlap_px=0, multiple_px=8).maps(image)["foreground"]
+    assert np.abs(result - in_one_piece(Small(), image, 8)["foreground"]).max() > 1e-3
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_network_gets_normalised_batches_of_allowed_windows(channels_last):
+    batches = []
+
+    def predict(batch):
+        assert torch.is_inference_mode_enabled()
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        assert batch.is_contiguous(memory_format=layout)
+        batches.append(batch)
+        return {"foreground": batch[:, 1]}
+
+    image = field((150, 210))
+    settings = {
+        "window_px": 96,
+        "overlap_px": 32,
+        "multiple_px": 16,
+        "batch": 4,
+        "channels_last": channels_last,
+    }
+    maps = segmenter(predict, **settings).maps(image)
+    np.testing.assert_allclose(maps["foreground"], (image[..., 1] / 255 - MEAN[1]) / STD[1], atol=1e-5)
+    assert {b.dtype for b in batches} == {torch.float32}
+    assert len({b.shape[1:] for b in batches}) == 1
+    assert [len(b) for b in batches] == [4, 2]
+    assert batches[0].shape[1:] == (3, 96, 96)
+    assert not torch.is_inference_mode_enabled()
+
+
+@pytest.mark.parametrize(("average", "views"), [("flips", 4), ("dihedral", 8)])
+def test_averaging_makes_maps_turn_with_the_image(average, views):
+    image = field((45, 70))
+    calls = []
+
+    def predict(batch):
+        calls.append(len(batch))
+        return Small()(batch)
+
+    settings = {"window_px": 48, "overlap_px": 16, "multiple_px": 8}
+    averaged = segmenter(predict, average=average, **settings)
+    maps = averaged.maps(image)
+    assert sum(calls) == views * 2
+    turns = [lambda a: a[::-1], lambda a: a[:, ::-1], lambda a: a[::-1, ::-1]]
+    if average == "dihedral":
+        turns += [lambda a: a.swapaxes(0, 1), np.rot90, lambda a: np.rot90(a, 3)]
+    for turn in turns:
+        turned = averaged.maps(np.ascontiguousarray(turn(image)))
+        np.testing.assert_allclose(turned["foreground"], turn(maps["foreground"]), atol=1e-5)
+        np.testing.assert_allclose(turned["embedding"][1], turn(maps["embedding"][1]), atol=1e-5)
+    plain = segmenter(predict, **settings).maps(image)["foreground"]
+    assert np.abs(plain - maps["foreground"]).max() > 1e-3
+
+
+def test_averaging_is_the_mean_over_the_four_flips():
+    image = field((33, 50))
+    maps = segmenter(Small(), average="flips", multiple_px=8).maps(image)["foreground"]
+    flips = [(), (0,), (1,), (0, 1)]
+    each = [np.flip(in_one_piece(Small(), np.flip(image, f), 8)["foreground"], f) for f in flips]
+    np.testing.assert_allclose(maps, np.mean(each, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("join", ["blend", "own"])
+def test_nuclei_at_seams_are_whole_and_single(join):
+    truth = awkward_nuclei((150, 170)) > 0
+    truth[60:130, 45:75] = True  # larger than the overlap, on a corner of four windows
+    expected = ndimage.label(truth, np.ones((3, 3)))[0]
+    image, seeing = drawn(truth)
+    result = segmenter(**seeing, join=join, window_px=64, overlap_px=32, multiple_px=16, batch=2).segment(
+        image
+    )
+    assert result.dtype == np.int32
+    pairs = np.unique(np.stack([expected.ravel(), result.ravel()]), axis=1)
+    assert pairs.shape[1] == expected.max() + 1 == result.max() + 1
+    assert pairs[:, 0].tolist() == [0, 0]
+
+
+def test_own_runs_the_chain_in_each_window_and_blend_once():
+    image, seeing = drawn(awkward_nuclei((100, 150)))
+    shapes = []
+
+    def chain(maps):
+        shapes.append(maps["foreground"].shape)
+        return threshold(maps)
+
+    settings = {"window_px": 64, "overlap_px": 32, "multiple_px": 16, **seeing}
+    segmenter(chain=chain, join="blend", **settings).segment(image)
+    assert shapes == [(100, 150)]
+    shapes.clear()
+    segmenter(chain=chain, join="own", **settings).segment(image)
+    # 100 rows are padded to 112, 150 columns to 160: the chain sees none of the padding.
+    assert len(shapes) == 12
+    assert set(shapes) == {(64, 64), (52, 64), (64, 54), (52, 54)}
+
+
+def test_own_takes_each_pixel_of_a_map_from_one_window():
+    windows = iter(range(1, 100))
+    image = field((64, 160))
+    settings = {"window_px": 64, "overlap_px": 32, "multiple_px": 32, "join": "own"}
+    numbered = segmenter(lambda b: {"code": torch.full(b[:, 0].shape, float(next(windows)))}, **settings)
+    codes = numbered.maps(image)["code"]
+    np.testing.assert_array_equal(codes, np.repeat([1.0, 2, 3, 4], [48, 32, 32, 48])[None].repeat(64, axis=0))
+
+
+@pytest.mark.parametrize("join", ["blend", "own"])
+@pytest.mark.parametrize(
+    ("mpp", "network_shape"), [(0.5, (180, 260)), (0.125, (45, 65)), (0.2501, (90, 130))]
+)
+def test_image_is_brought_to_the_trained_spacing_and_labels_back(join, mpp, network_shape):
+    rows, cols = np.indices((90, 130))
+    truth = np.hypot(rows - 40, cols - 50) < 20
+    image, seeing = drawn(truth)
+    seen = []
+
+    def chain(maps):
+        seen.append(maps["foreground"].shape)
+        return threshold(maps) * 7
+
+    scaled = segmenter(chain=chain, join=join, mpp=0.25, **seeing)
+    result = scaled.segment(image, mpp=mpp)
+    assert seen == [network_shape]
+    assert result.shape == truth.shape
+    assert set(np.unique(result)) == {0, 1}
+    assert ((result > 0) & truth).sum() / ((result > 0) | truth).sum() > 0.93
+    maps = scaled.maps(image, mpp=mpp)["foreground"]
+    assert maps.shape == truth.shape
+    assert np.abs(maps - truth).mean() < 0.03
+
+
+@pytest.mark.parametrize(("trained", "given"), [(None, 0.5), (0.25, None), (0.25, 0.2524)])
+def test_unknown_and_equal_spacings_leave_the_image_as_it_is(trained, given):
+    image = field((20, 30))
+    expected = segmenter(Small()).maps(image)
+    result = segmenter(Small(), mpp=trained).maps(image, mpp=given)
+    np.testing.assert_array_equal(result["embedding"], expected["embedding"])
+
+
+@pytest.mark.parametrize("average", ["none", "dihedral"])
+def test_maps_of_resampled_images_keep_channels(average):
+    maps = segmenter(Small(), mpp=0.5, average=average).maps(field((41, 30)), mpp=0.25)
+    assert maps["embedding"].shape == (2, 41, 30)
+
+
+def test_autocast_reaches_the_network_and_maps_are_float32():
+    maps = segmenter(Small(), autocast=torch.bfloat16).maps(field((40, 40)))
+    plain = segmenter(Small()).maps(field((40, 40)))
+    assert maps["embedding"].dtype == np.float32
+    difference = np.abs(maps["embedding"] - plain["embedding"]).max()
+    assert 1e-5 < difference < 0.1
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (np.zeros((5, 5, 3)), r"float64 \(5, 5, 3\)"),
+        (np.zeros((5, 5), np.uint8), r"uint8 \(5, 5\)"),
+        (np.zeros((5, 5, 4), np.uint8), r"\(5, 5, 4\)"),
+        (np.zeros((0, 5, 3), np.uint8), "no pixels"),
+        ([[0]], "list"),
+    ],
+)
+def test_what_is_no_rgb_image_is_refused(image, said):
+    for ask in (segmenter(Small()).segment, segmenter(Small()).maps):
+        with pytest.raises(UserError, match=said):
+            ask(image)
+
+
+@pytest.mark.parametrize(
+    ("mpp", "said"),
+    [(0, "mpp=0 "), (-0.5, "mpp=-0.5"), (float("nan"), "mpp=nan"), (250, "250 µm/px.*0.25 µm/px")],
+)
+def test_impossible_spacings_are_refused(mpp, said):
+    with pytest.raises(UserError, match=said):
+        segmenter(Small(), mpp=0.25).segment(field((8, 8)), mpp=mpp)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"join": "glue"}, "join='glue'"),
+        ({"average": "all"}, "none, flips, dihedral"),
+        ({"join": "own", "average": "flips"}, "join='blend'"),
+        ({"batch": 0}, "batch=0"),
+        ({"mpp": 0.0}, "mpp=0"),
+        ({"window_px": 128, "overlap_px": 128}, "at least 160"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings, said):
+    with pytest.raises(UserError, match=said):
+        segmenter(Small(), **settings)
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        lambda maps: maps["foreground"] > 0.5,
+        lambda maps: np.zeros((3, 3), np.int32),
+        lambda maps: np.full(maps["foreground"].shape, -1),
+    ],
+    ids=["bool", "shape", "negative"],
+)
+def test_chains_that_do_not_end_in_labels_are_refused(chain):
+    with pytest.raises(UserError, match="chain"):
+        segmenter(Small(), chain).segment(field((40, 40)))
+
+
+@pytest.mark.parametrize("give", [lambda b: b[:, 0, ::2], lambda b: b[0, 0], lambda b: b[:1, 0]])
+def test_maps_of_another_size_than_the_window_are_refused(give):
+    with pytest.raises(UserError, match="map 'foreground' has the shape"):
+        segmenter(lambda batch: {"foreground": give(batch)}, batch=2, window_px=192).maps(field((40, 300)))
+
+
+def test_mock_segmenter_gives_the_same_awkward_nuclei(mock_segmenter):
+    assert isinstance(mock_segmenter, Segmenter)
+    assert isinstance(segmenter(Small()), Segmenter)
+    labels = mock_segmenter.segment(field((96, 128)))
+    np.testing.assert_array_equal(labels, MockSegmenter().segment(field((96, 128), seed=1)))
+    np.testing.assert_array_equal(labels > 0, mock_segmenter.maps(field((96, 128)))["foreground"] > 0.5)
+    assert labels.max() == 7
+    assert ndimage.label(labels == BOW_TIE)[1] == 2  # by edges; one by corners
+    assert [ndimage.label(labels == i, np.ones((3, 3)))[1] for i in range(1, 8)] == [1] * 7
+    assert (ndimage.binary_fill_holes(labels == HOLE) & (labels == 0)).any()
+    assert (labels[0] == EDGE).any()
+    assert labels[-1, -1] > 0
+    assert (labels == PIXEL).sum() == 1
