@@ -177,36 +177,71 @@ def assert_one_for_one(result, truth):
     assert (iou[large] > 0.7).all()
 
 
-def test_merged_in_one_window_and_split_in_the_other_is_not_lost():
-    split = np.zeros((64, 112), np.int32)
-    split[30:40, 46:55], split[30:40, 55:64] = 1, 2
-    merged = (split > 0).astype(np.int32)
-    for left, right in ((merged, split), (split, merged)):
-        windows = [LabelledWindow(0, 0, left[:, :64]), LabelledWindow(0, 48, right[:, 48:])]
-        result = stitch(windows, split.shape)
-        assert not result[split == 0].any()
-        assert (result[split == 1] > 0).mean() > 0.7
-        assert (result[split == 2] > 0).mean() > 0.7
+def beside(*boxes):
+    """Two windows of 64 px, the second 48 px to the right of the first, and the image of both.
+
+    A box is (window, id, rows, cols) in the image; later ones are drawn over earlier ones.
+    """
+    left, right, shape = np.zeros((64, 112), np.int32), np.zeros((64, 112), np.int32), (64, 112)
+    for window, name, rows, cols in boxes:
+        (left, right)[window][slice(*rows), slice(*cols)] = name
+    return stitch([LabelledWindow(0, 0, left[:, :64]), LabelledWindow(0, 48, right[:, 48:])], shape)
 
 
-def test_what_is_seen_from_further_inside_as_background_is_dropped():
-    left, right = np.zeros((64, 64), np.int32), np.zeros((64, 64), np.int32)
-    left[20:26, 50:56] = 1  # 8 px from the left window's side, 2 px inside the right one: stands
-    right[40:46, 3:9] = 1  # column 51, 7 px from the left window's side, 3 px inside its own: denied
-    right[50:52, 0:2] = 2  # cut by the right window's side
-    result = stitch([LabelledWindow(0, 0, left), LabelledWindow(0, 48, right)], (64, 112))
-    expected = np.zeros((64, 112), np.int32)
-    expected[20:26, 50:56] = 1
-    np.testing.assert_array_equal(result, expected)
+def expect(result, *boxes):
+    """The result is these boxes (rows, cols), later ones over earlier ones, up to the names of the ids."""
+    truth = np.zeros(result.shape, np.int32)
+    for k, (rows, cols) in enumerate(boxes):
+        truth[slice(*rows), slice(*cols)] = k + 1
+    assert_same_partition(result, truth)
 
 
 def test_whole_nucleus_is_taken_from_the_window_that_sees_it_from_furthest_inside():
-    left, right = np.zeros((64, 64), np.int32), np.zeros((64, 64), np.int32)
-    left[20:30, 50:58] = 7  # 6 px from the inner side
-    right[20:30, 3:10] = 9  # 3 px from it, and one column less
-    result = stitch([LabelledWindow(0, 0, left), LabelledWindow(0, 48, right)], (64, 112))
-    assert (result[20:30, 50:58] == 1).all()
-    assert result.sum() == 80
+    result = beside((0, 7, (20, 30), (50, 58)), (1, 9, (20, 30), (50, 59)))  # 6 and 2 px inside
+    expect(result, ((20, 30), (50, 58)))
+
+
+def test_what_is_seen_from_further_inside_as_background_is_dropped():
+    stands = (0, 1, (20, 26), (50, 56))  # 8 px inside the left window, 2 px inside the right one
+    denied = (1, 1, (40, 46), (51, 57))  # 3 px inside its own window, 7 px inside the left one
+    cut = (1, 2, (50, 52), (48, 50))
+    expect(beside(stands, denied, cut), ((20, 26), (50, 56)))
+
+
+def test_sliver_is_dropped_that_the_window_beside_sees_as_background_though_both_are_cut_below():
+    shape, windows = (112, 112), []
+    for row, col in ((0, 0), (0, 48), (48, 0), (48, 48)):
+        labels = np.zeros((64, 64), np.int32)
+        if (row, col) == (0, 0):
+            labels[40:64, 60:64] = 1
+        windows.append(LabelledWindow(row, col, labels))
+    assert not stitch(windows, shape).any()
+
+
+def test_two_nuclei_that_one_window_merges_remain_two():
+    halves = (1, 1, (20, 26), (53, 61)), (1, 2, (26, 32), (53, 61))  # 5 px inside
+    result = beside((0, 1, (20, 32), (53, 61)), *halves)  # 3 px inside
+    expect(result, ((20, 26), (53, 61)), ((26, 32), (53, 61)))
+
+
+def test_nucleus_that_one_window_merges_with_one_beyond_the_other_remains_two():
+    result = beside((0, 1, (20, 30), (50, 59)), (1, 1, (20, 30), (50, 90)))
+    expect(result, ((20, 30), (50, 90)), ((20, 30), (50, 59)))
+
+
+def test_neighbour_that_only_one_window_sees_is_kept():
+    result = beside((0, 1, (20, 30), (20, 57)), (1, 1, (20, 30), (52, 63)))
+    expect(result, ((20, 30), (52, 63)), ((20, 30), (20, 57)))
+
+
+def test_large_nuclei_that_agree_on_a_third_of_the_shared_area_remain_two():
+    result = beside((0, 1, (10, 20), (20, 64)), (1, 1, (14, 30), (48, 100)))
+    expect(result, ((10, 20), (20, 64)), ((14, 30), (48, 100)))
+
+
+def test_piece_of_a_large_nucleus_that_one_window_splits_off_at_its_side_is_joined_again():
+    split = (0, 2, (10, 50), (20, 64)), (0, 1, (25, 30), (60, 63))
+    expect(beside(*split, (1, 1, (10, 50), (48, 100))), ((10, 50), (20, 100)))
 
 
 def test_no_objects_and_one_window():

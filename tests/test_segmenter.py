@@ -230,6 +230,33 @@ def test_unknown_and_equal_spacings_leave_the_image_as_it_is(trained, given):
     np.testing.assert_array_equal(result["embedding"], expected["embedding"])
 
 
+def test_shrinking_takes_means_and_enlarging_interpolates():
+    checks = np.indices((40, 60)).sum(axis=0) % 2
+    image, seeing = drawn(checks)
+    levels = []
+
+    def chain(maps):
+        levels.append(np.unique((maps["foreground"] * 255).round()))
+        return np.zeros(maps["foreground"].shape, int)
+
+    network = segmenter(chain=chain, mpp=0.5, **seeing)
+    network.segment(image, mpp=0.25)
+    assert levels[0].min() >= 127
+    assert levels[0].max() <= 128
+    network.segment(image, mpp=1.0)
+    assert len(levels[1]) > 2
+
+
+def test_labels_come_back_from_the_pixel_that_holds_the_centre():
+    def chain(maps):
+        labels = np.zeros(maps["foreground"].shape, int)
+        labels[1::3, 1::3] = np.arange(1, 16).reshape(3, 5)
+        return labels
+
+    result = segmenter(Small(), chain, mpp=0.25).segment(field((3, 5)), mpp=0.75)
+    np.testing.assert_array_equal(result, np.arange(1, 16).reshape(3, 5))
+
+
 @pytest.mark.parametrize("average", ["none", "dihedral"])
 def test_maps_of_resampled_images_keep_channels(average):
     maps = segmenter(Small(), mpp=0.5, average=average).maps(field((41, 30)), mpp=0.25)

@@ -8,10 +8,10 @@ import torch
 
 from maskless.build import build
 from maskless.errors import UserError
+from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
-from maskless.training.hardware import Hardware
 
 
 def load(run: str | Path, trust: Sequence[str] = (), hardware: Hardware | None = None) -> Segmenter:

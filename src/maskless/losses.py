@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 
 def soft_dice_loss(probability: Tensor, target: Tensor, eps: float = 1.0) -> Tensor:
-    """1 - (2 sum p t + eps) / (sum p + sum t + eps), over the pixels of each channel of each image, then the mean.
+    """The mean over images and channels of 1 - (2 sum p t + eps) / (sum p + sum t + eps), summed over pixels.
 
     `probability` and `target` are (B, C, H, W), 0 to 1. Each image counts alike, so the mean over two
     processes is what one process gives for both batches together.

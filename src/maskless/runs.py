@@ -1,15 +1,15 @@
 """The run directory: all there is to know of a run, written atomically and read back.
 
-    runs/<study>/<method>-<dataset>-<seed>-<time>/
-        config.yaml     the resolved configuration
-        run.json        id, command, versions, commit
-        state.json      running, finished, or failed and why
-        data.json       what was read: fingerprint, split, licence
-        checkpoints/    best.ckpt (by the method's own rule), last.ckpt
-        metrics.csv     a row an epoch
-        scores.csv      a row an image and metric
-        predictions/    label maps, uint16 PNG
-        figures/ log.txt
+runs/<study>/<method>-<dataset>-<seed>-<time>/
+    config.yaml     the resolved configuration
+    run.json        id, command, versions, commit
+    state.json      running, finished, or failed and why
+    data.json       what was read: fingerprint, split, licence
+    checkpoints/    best.ckpt (by the method's own rule), last.ckpt
+    metrics.csv     a row an epoch
+    scores.csv      a row an image and metric
+    predictions/    label maps, uint16 PNG
+    figures/ log.txt
 """
 
 import csv
@@ -29,9 +29,18 @@ import yaml
 from maskless.atomic import write_atomically
 from maskless.errors import UserError
 
-PACKAGES = (
-    "maskless torch lightning monai hydra-core albumentations numpy scipy scikit-image opencv-python-headless".split()
-)
+PACKAGES = [
+    "maskless",
+    "torch",
+    "lightning",
+    "monai",
+    "hydra-core",
+    "albumentations",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "opencv-python-headless",
+]
 SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "value")
 
 
@@ -51,7 +60,7 @@ class Run:
         command: Sequence[str],
         data: Mapping[str, Any],
     ) -> "Run":
-        """Make the folder `root/study/name-TIME`, which no other job can share, and describe the run in it."""
+        """Make the folder `root/study/name-TIME`, which no other job shares, and describe the run in it."""
         now = datetime.now()
         path = _exclusive(Path(root) / study, f"{name}-{now:%Y%m%d-%H%M%S}")
         run = cls(path)
@@ -75,7 +84,9 @@ class Run:
         run = cls(Path(path))
         for name in ("config.yaml", "state.json"):
             if not (run.path / name).is_file():
-                raise UserError(f"{path} is no run directory: it has no {name}; give one that `maskless train` made")
+                raise UserError(
+                    f"{path} is no run directory: it has no {name}; give one that `maskless train` made"
+                )
         return run
 
     # -- what the run is ---------------------------------------------------------------------------------
@@ -86,7 +97,9 @@ class Run:
         try:
             config = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{self.path}/config.yaml cannot be read: {str(error).splitlines()[0]}") from error
+            raise UserError(
+                f"{self.path}/config.yaml cannot be read: {str(error).splitlines()[0]}"
+            ) from error
         if not isinstance(config, dict):
             raise UserError(f"{self.path}/config.yaml is no configuration: it holds no mapping")
         return config
@@ -131,7 +144,7 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The best checkpoint, or the last one where nothing could choose. Raises UserError if there is none."""
+        """The best checkpoint, or the last where nothing could choose. Raises UserError if there is none."""
         for name in ("best", "last"):
             if self.checkpoint(name).is_file():
                 return self.checkpoint(name)
@@ -193,7 +206,9 @@ def _exclusive(parent: Path, name: str) -> Path:
                 continue
             return path
     except OSError as error:
-        raise UserError(f"cannot write a run below {parent}: {error.strerror}; choose another runs_dir=FOLDER") from error
+        raise UserError(
+            f"cannot write a run below {parent}: {error.strerror}; choose another runs_dir=FOLDER"
+        ) from error
     raise UserError(f"{parent} already has 9999 runs called {name}")
 
 
@@ -221,7 +236,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that maskless runs from, with '+' if it has changes; None if it is no checkout."""
+    """The commit of the checkout that maskless runs from, with '+' if changed; None if it is no checkout."""
     here = Path(__file__).resolve().parent
 
     def git(*words: str) -> str:
@@ -232,6 +247,8 @@ def _commit() -> str | None:
         # Only a checkout of maskless itself: an installed package may lie inside somebody's own repository.
         if not git("ls-files", "--", str(here / "runs.py")):
             return None
-        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return git("rev-parse", "HEAD") + (
+            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
+        )
     except (OSError, subprocess.CalledProcessError):
         return None

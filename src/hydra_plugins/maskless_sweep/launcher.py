@@ -42,13 +42,21 @@ class ProcessLauncher(Launcher):
         _write_table(sweep, rows)
         _print_table(rows)
         failed = [row for row in rows if row["state"] != "finished"]
-        problem = PartlyDone(f"{len(failed)} of {len(rows)} jobs failed; the table is {sweep}: {_names(failed)}")
-        return [_returned(row, overrides, problem) for row, overrides in zip(rows, job_overrides, strict=True)]
+        problem = PartlyDone(
+            f"{len(failed)} of {len(rows)} jobs failed; the table is {sweep}: {_names(failed)}"
+        )
+        return [
+            _returned(row, overrides, problem) for row, overrides in zip(rows, job_overrides, strict=True)
+        ]
 
 
 def _run(overrides: Sequence[str], report: Path) -> dict[str, Any]:
     """One job, as a process that inherits the terminal; it leaves a report of what it made."""
-    flags = [word for k, word in enumerate(sys.argv) if _is_flag(word) or (k and _is_flag(sys.argv[k - 1], alone=True))]
+    flags = [
+        word
+        for k, word in enumerate(sys.argv)
+        if _is_flag(word) or (k and _is_flag(sys.argv[k - 1], alone=True))
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "maskless", "train", *flags, *overrides],
         env={**os.environ, "MASKLESS_JOB_REPORT": str(report)},

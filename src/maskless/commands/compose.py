@@ -16,10 +16,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from maskless.build import TARGET, build, resolve
-from maskless.cli import CONF
+from maskless.commands.words import SHORT
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.errors import PartlyDone, UserError, did_you_mean, first_three
+from maskless.paths import CONF
 from maskless.runs import Run
 from maskless.signals import Need, Role, with_derived
 
@@ -50,8 +51,7 @@ def run_command(command: str, overrides: Sequence[str]) -> None:
             failed.append(error)
 
     def work(composed: Any) -> Any:
-        config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-        assert isinstance(config, dict)
+        config: Config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore
         _refuse_unknown_keys(command, config)
         config["trust"] = [*config["trust"], *trust]
         config["choices"] = {k: v for k, v in HydraConfig.get().runtime.choices.items() if "hydra" not in k}
@@ -68,7 +68,9 @@ def run_command(command: str, overrides: Sequence[str]) -> None:
         raise UserError(_sentence(command, error)) from error
     except SystemExit as error:
         if error.code:  # Hydra's own reading of its flags has said why
-            raise UserError("the command line cannot be read; maskless COMMAND --help lists what it takes") from error
+            raise UserError(
+                "the command line cannot be read; maskless COMMAND --help lists what it takes"
+            ) from error
     finally:
         sys.argv = arguments
 
@@ -128,8 +130,6 @@ def _known_words(command: str) -> set[str]:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    from maskless.cli import SHORT
-
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         config = OmegaConf.to_container(compose(command), resolve=False)
@@ -177,7 +177,11 @@ def _scheduled(spec: Any, schedule: Mapping[str, Any]) -> Any:
 
 def build_sources(config: Config) -> dict[Role, Source]:
     """The source in each role that is filled."""
-    specs = {Role.MAIN: config.get("dataset"), Role.PRIOR: config.get("prior"), Role.TARGET: config.get("target")}
+    specs = {
+        Role.MAIN: config.get("dataset"),
+        Role.PRIOR: config.get("prior"),
+        Role.TARGET: config.get("target"),
+    }
     return {role: build(spec, config["trust"]) for role, spec in specs.items() if spec}
 
 
@@ -198,7 +202,7 @@ def check_fit(method_name: str, needs: Collection[Need], sources: Mapping[Role, 
             )
         source = sources[need.role]
         if need.signal not in source.offers:
-            where = f" at {source.path}" if source.path else ""
+            where = f" at {source.place}" if source.place else ""
             raise UserError(
                 f"method {method_name} needs {need.signal} from its {need.role} source, "
                 f"and {source.name}{where} has none; {having}"
@@ -219,7 +223,9 @@ def refuse_problems(sources: Iterable[Source]) -> None:
     """Raise UserError for the first source whose files are not whole, before any work is done on it."""
     for source in sources:
         if problems := source.problems():
-            raise UserError(f"{source.name} cannot be used: {first_three(problems)}; maskless prepare lists them all")
+            raise UserError(
+                f"{source.name} cannot be used: {first_three(problems)}; maskless prepare lists them all"
+            )
 
 
 # -- runs ----------------------------------------------------------------------------------------------------

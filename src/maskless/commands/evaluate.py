@@ -13,11 +13,11 @@ from maskless.commands.compose import (
 from maskless.commands.scoring import print_scores, score_into
 from maskless.data.source import Source
 from maskless.errors import UserError
+from maskless.hardware import Hardware
 from maskless.load import as_segmenter, load
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.signals import Role
-from maskless.training.hardware import Hardware
 
 
 def run(config: Config) -> None:
@@ -29,7 +29,12 @@ def run(config: Config) -> None:
     # A trained run is finished already: scoring it again changes nothing of that.
     with run.recorded(finished=trained):
         rows = score_into(
-            run, segmenter, source, config["part"], predictions=config["predictions"], progress=config["progress"]
+            run,
+            segmenter,
+            source,
+            config["part"],
+            predictions=config["predictions"],
+            progress=config["progress"],
         )
     print_scores(rows)
 
@@ -55,7 +60,9 @@ def _where_data_is(spec: Config, data_root: str | None) -> Config:
 def _untrained(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Source]:
     stage = build_method(config)
     if stage.trains:
-        raise UserError(f"method {name_of(config, 'method')} has to be trained first: maskless train, then run=runs/...")
+        raise UserError(
+            f"method {name_of(config, 'method')} has to be trained first: maskless train, then run=runs/..."
+        )
     sources = build_sources(config)
     if Role.MAIN not in sources:
         raise UserError("name what to score on: dataset=...")

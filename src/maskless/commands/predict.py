@@ -7,10 +7,10 @@ from rich.progress import track
 
 from maskless.commands.compose import Config, build_method, name_of
 from maskless.errors import PartlyDone, UserError, first_three
+from maskless.hardware import Hardware
 from maskless.inference.files import image_files, predict_files
 from maskless.load import as_segmenter, load
 from maskless.segmenter import Segmenter
-from maskless.training.hardware import Hardware
 
 #: Beyond these, a pixel spacing is in another unit (nm, or 40 for 40x).
 PLAUSIBLE_MPP = (0.02, 20.0)
@@ -45,7 +45,9 @@ def _segmenter(config: Config) -> Segmenter:
         return load(config["run"], config["trust"], hardware)
     stage = build_method(config)
     if stage.trains:
-        raise UserError(f"method {name_of(config, 'method')} has to be trained first: maskless train, then run=runs/...")
+        raise UserError(
+            f"method {name_of(config, 'method')} has to be trained first: maskless train, then run=runs/..."
+        )
     return as_segmenter(stage, hardware, None)
 
 
@@ -54,7 +56,9 @@ def _plausible(mpp: float | None) -> float | None:
         return None
     low, high = PLAUSIBLE_MPP
     if not isinstance(mpp, int | float) or not low <= mpp <= high:
-        raise UserError(f"mpp={mpp} is no pixel spacing in µm: 40x is 0.25, 20x is 0.5; between {low} and {high}")
+        raise UserError(
+            f"mpp={mpp} is no pixel spacing in µm: 40x is 0.25, 20x is 0.5; between {low} and {high}"
+        )
     return float(mpp)
 
 

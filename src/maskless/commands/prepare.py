@@ -45,7 +45,7 @@ def _table(source: Source) -> Table:
             sample = source.read(item, wanted)
             sizes.add("x".join(map(str, sample[Signal.IMAGE].shape[:2])))
             if Signal.INSTANCES in wanted:
-                nuclei += np.count_nonzero(np.unique(sample[Signal.INSTANCES]))
+                nuclei += int(np.count_nonzero(np.unique(sample[Signal.INSTANCES])))
         table.add_row(
             part,
             str(len(items)),

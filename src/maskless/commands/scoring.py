@@ -52,7 +52,9 @@ def mean_of(rows: Sequence[dict[str, Any]], metric: str) -> float | None:
 def print_scores(rows: Sequence[dict[str, Any]]) -> None:
     """A line a metric: the mean over images."""
     images = {row["image"] for row in rows}
-    table = Table("metric", "definition", "mean", title=f"{rows[0]['source']} {rows[0]['split']}, {len(images)} images")
+    table = Table(
+        "metric", "definition", "mean", title=f"{rows[0]['source']} {rows[0]['split']}, {len(images)} images"
+    )
     for (metric, definition), mean in means(rows).items():
         table.add_row(metric, definition, f"{mean:.4f}")
     Console().print(table)

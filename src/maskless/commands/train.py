@@ -13,16 +13,16 @@ from maskless.commands.compose import (
 )
 from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.data.source import Source
+from maskless.hardware import Hardware
 from maskless.load import as_segmenter
 from maskless.methods.stage import Stage
 from maskless.runs import Run
 from maskless.signals import Role, Signal
-from maskless.training.hardware import Hardware
 from maskless.training.train_stage import seed_networks, train_stage
 
 
 def run(config: Config) -> float | None:
-    """Train, score, and return the mean validation score that chose the model, if the source has instances."""
+    """Train, score, and return the mean validation score that chose the model, if there is one."""
     resumed = Run.open(config["resume"]) if config["resume"] else None
     if resumed:
         config = {**resumed.config, "trust": config["trust"], "progress": config["progress"]}
@@ -71,5 +71,7 @@ def _train_and_score(
         print_scores(rows)
         value = mean_of(rows, stage.selection)
     for source in tests.values():
-        print_scores(score_into(run, segmenter, source, "test", predictions=True, progress=config["progress"]))
+        print_scores(
+            score_into(run, segmenter, source, "test", predictions=True, progress=config["progress"])
+        )
     return value

@@ -42,8 +42,10 @@ class TrainingSet(Dataset):
         self.items = {role: source.items("train") for role, source in self.sources.items()}
         for role, items in self.items.items():
             if not items:
-                raise UserError(f"{self.sources[role].name} has no training images in split "
-                                f"{self.sources[role].split!r}, which the {role} role needs")
+                raise UserError(
+                    f"{self.sources[role].name} has no training images in split "
+                    f"{self.sources[role].split!r}, which the {role} role needs"
+                )
         self._cache: OrderedDict[tuple[Role, str], Sample] = OrderedDict()
         self._cached_bytes = 0
 

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any
 
-from maskless import __version__
 from maskless.data.source import PARTS, Source
 from maskless.signals import Item
 
@@ -19,7 +19,7 @@ def describe(source: Source) -> dict[str, Any]:
     split = source.splits()[source.split]
     return {
         "name": source.name,
-        "path": str(source.path) if source.path else None,
+        "path": source.place,
         "split": source.split,
         "leaky": split.leaky,
         "licence": source.licence,
@@ -35,7 +35,7 @@ def _content(source: Source, items: Iterable[Item]) -> str:
         digest.update(item.id.encode())
         files = source.files(item)
         if not files:
-            digest.update(f"{source!r} {__version__}".encode())
+            digest.update(f"{source!r} {version('maskless')}".encode())
         for file in files:
             digest.update(file.name.encode())
             with file.open("rb") as stream:

@@ -53,13 +53,18 @@ class Source(ABC):
     def __init__(
         self, path: str | Path | None = None, data_root: str | Path | None = None, split: str = "official"
     ) -> None:
-        if path is None and data_root is None:
+        if not path and not data_root:
             raise UserError(
                 f"{self.name} needs data_root=FOLDER (one that holds {self.name}/) or dataset.path=FOLDER. "
                 f"{self.how_to_get}"
             )
-        self.path = Path(path) if path is not None else Path(str(data_root)) / self.name
+        self.path = Path(path) if path else Path(str(data_root)) / self.name
         self.split = split
+
+    @property
+    def place(self) -> str | None:
+        """Where the files are, for messages and records; None for a source without files."""
+        return str(self.path)
 
     @property
     def offers(self) -> frozenset[Signal]:

@@ -22,7 +22,7 @@ ON_GRID = (Signal.INSTANCES, Signal.MASK, Signal.REGION, Signal.LABELS)
 
 
 class StainJitter(A.ImageOnlyTransform):
-    """Another laboratory's stain: each stain's optical density times its own U(1 - factor, 1 + factor) draw."""
+    """Another laboratory's stain: each optical density times its own U(1 - factor, 1 + factor) draw."""
 
     def __init__(self, factor: float, p: float = 0.5) -> None:
         super().__init__(p=p)
@@ -72,14 +72,16 @@ def _cut(side: int, patch: int, rng: np.random.Generator) -> slice:
 
 
 def _step(name: str, step: str, **arguments: Any) -> A.BasicTransform:
-    kind = StainJitter if step == "StainJitter" else getattr(A, step, None)
+    kind: Any = StainJitter if step == "StainJitter" else getattr(A, step, None)
     if kind is None or not issubclass(kind, A.BasicTransform):
         known = [n for n, k in vars(A).items() if isinstance(k, type) and issubclass(k, A.BasicTransform)]
         raise UserError(f"augment step {name!r}: there is no {step!r}{did_you_mean(step, known)}")
     known = list(signature(kind.__init__).parameters)
     for argument in arguments:
         if argument not in known:
-            raise UserError(f"augment step {name!r}: {step} has no {argument!r}{did_you_mean(argument, known)}")
+            raise UserError(
+                f"augment step {name!r}: {step} has no {argument!r}{did_you_mean(argument, known)}"
+            )
     if step == "Affine":
         nearest = {"mask_interpolation": cv2.INTER_NEAREST, "border_mode": cv2.BORDER_REFLECT_101}
         arguments = {**nearest, **arguments}

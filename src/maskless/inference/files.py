@@ -56,4 +56,4 @@ def predict_files(
         write_labels(output / f"{path.stem}.tif", instances)
         write_geojson(output / f"{path.stem}.geojson", instances)
         write_overlay(output / f"{path.stem}.png", image, instances)
-        yield Predicted(path, nuclei=np.count_nonzero(np.unique(instances)))
+        yield Predicted(path, nuclei=int(np.count_nonzero(np.unique(instances))))

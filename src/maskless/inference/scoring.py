@@ -28,7 +28,9 @@ def score_source(segmenter: Segmenter, source: Source, part: str) -> Iterator[Sc
     Raises UserError if the source has no instances or the part no images.
     """
     if Signal.INSTANCES not in source.offers:
-        raise UserError(f"{source.name} has no instances, so nothing can be scored on it; predict segments it")
+        raise UserError(
+            f"{source.name} has no instances, so nothing can be scored on it; predict segments it"
+        )
     items = source.items(part)
     if not items:
         raise UserError(f"{source.name} has no images in part {part!r} of split {source.split!r}")

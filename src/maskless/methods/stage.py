@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning import LightningModule
@@ -43,8 +43,8 @@ class Stage(LightningModule):
         crop_px: int = 224,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
-        average: str = "none",
-        join: str = "blend",
+        average: Literal["none", "flips", "dihedral"] = "none",
+        join: Literal["blend", "own"] = "blend",
         window_px: int = 1024,
         overlap_px: int = 128,
     ) -> None:
@@ -54,6 +54,8 @@ class Stage(LightningModule):
         self.epochs, self.steps, self.batch, self.crop_px = epochs, steps, batch, crop_px
         self.mean, self.std, self.average = tuple(mean), tuple(std), average
         self.join, self.window_px, self.overlap_px = join, window_px, overlap_px
+        self._mean: Tensor
+        self._std: Tensor
         self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 

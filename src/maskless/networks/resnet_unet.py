@@ -26,7 +26,7 @@ class ResNetEncoder(ResNet):
             bias_downsample=False,
         )
 
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         c1 = self.act(self.bn1(self.conv1(images)))
         c2 = self.layer1(self.maxpool(c1))
         c3 = self.layer2(c2)

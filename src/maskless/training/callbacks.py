@@ -62,7 +62,7 @@ class Scores(Callback):
 
 
 def mean_rows(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each score over images, in the order of their names; undefined (nan) scores are left out."""
+    """The mean of each score over images, in the order of their names; undefined scores (nan) are out."""
     values: dict[str, list[float]] = {}
     for image in sorted(rows):
         for name, value in rows[image].items():
@@ -74,7 +74,7 @@ def mean_rows(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 class Epochs(Callback):
     """A row an epoch in metrics.csv: mean of each training value, learning rate, validation scores, seconds.
 
-    Its sums are stored with the checkpoint, so the row of an epoch that was interrupted is that of a whole one.
+    Its sums are stored with the checkpoint: an interrupted epoch's row is that of a whole one.
     """
 
     def __init__(self, run: Run, data: DataModule, stage: str) -> None:
@@ -103,10 +103,19 @@ class Epochs(Callback):
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         means = {name: total / self.batches for name, total in self.sums.items()}
         if trainer.world_size > 1:
-            means = {n: float(trainer.strategy.reduce(torch.tensor(v), reduce_op="mean")) for n, v in means.items()}
+            means = {
+                n: float(trainer.strategy.reduce(torch.tensor(v), reduce_op="mean")) for n, v in means.items()
+            }
         scores = {n: float(v) for n, v in trainer.callback_metrics.items() if n.startswith("val_")}
         rates = {f"lr_{k}" if k else "lr": o.param_groups[0]["lr"] for k, o in enumerate(trainer.optimizers)}
-        row = {"stage": self.stage, "epoch": trainer.current_epoch, "step": self.data.step, **means, **rates, **scores}
+        row = {
+            "stage": self.stage,
+            "epoch": trainer.current_epoch,
+            "step": self.data.step,
+            **means,
+            **rates,
+            **scores,
+        }
         if trainer.is_global_zero:
             self.run.add_metrics({**row, "seconds": round(self._clock(), 1)})
         self.sums, self.batches = {}, 0

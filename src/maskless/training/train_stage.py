@@ -12,12 +12,12 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressB
 from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
 from maskless.data.source import Source
-from maskless.metrics import HIGHER_IS_BETTER, scores
+from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
+from maskless.metrics import HIGHER_IS_BETTER, scores
 from maskless.runs import Run
 from maskless.signals import Role
 from maskless.training.callbacks import Address, Epochs, LastCheckpoint, Scores
-from maskless.training.hardware import Hardware
 
 
 def seed_networks(seed: int) -> None:
@@ -37,9 +37,10 @@ def train_stage(
     resume: bool = False,
     progress: bool = True,
 ) -> None:
-    """Fit `stage` on the training part of `sources`, choose on the validation part, leave checkpoints in `run`.
+    """Fit `stage` on the training part, choose on the validation part, leave checkpoints in `run`.
 
-    With `resume` it goes on from the run's last checkpoint, exactly. Afterwards `stage` holds the chosen weights.
+    With `resume` it goes on from the run's last checkpoint, exactly. Afterwards `stage` holds the best
+    weights.
     """
     data = DataModule(
         sources,
@@ -102,10 +103,12 @@ def _step_of(checkpoint: Any) -> int:
 
 
 def _quieten() -> None:
-    """Lightning's remarks that our design answers (few loader workers, resuming in mid-epoch, its own tips)."""
+    """Silence remarks of Lightning that our design answers, resuming in mid-epoch for one."""
     for logger in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
         logging.getLogger(logger).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
-    warnings.filterwarnings("ignore", message=".*number of training batches.*smaller than the logging interval.*")
+    warnings.filterwarnings(
+        "ignore", message=".*number of training batches.*smaller than the logging interval.*"
+    )
     warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")

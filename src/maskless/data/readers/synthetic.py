@@ -64,11 +64,14 @@ class Synthetic(Source):
     ) -> None:
         """Raises UserError for an argument that cannot be, without rendering anything."""
         check(seed, 0, size_px, stain, power)
-        self.path = None  # type: ignore[assignment]  # the one source that is nowhere
         self.stain, self.size_px, self.seed, self.split = stain, size_px, seed, split
         self.power, self.mpp = float(power), 10 / power
         self.tiles = _checked_tiles(tiles)
         self.items("train")  # complains of a split that is not there
+
+    @property
+    def place(self) -> None:
+        """Nowhere: there are no files."""
 
     def __repr__(self) -> str:
         return (

@@ -31,9 +31,13 @@ class Hardware:
 
     def __post_init__(self) -> None:
         if self.accelerator not in ("cpu", "gpu"):
-            raise UserError(f"hardware.accelerator={self.accelerator!r}{did_you_mean(self.accelerator, ['cpu', 'gpu'])}")
+            raise UserError(
+                f"hardware.accelerator={self.accelerator!r}{did_you_mean(self.accelerator, ['cpu', 'gpu'])}"
+            )
         if self.precision not in PRECISIONS:
-            raise UserError(f"hardware.precision={self.precision!r}{did_you_mean(self.precision, PRECISIONS)}")
+            raise UserError(
+                f"hardware.precision={self.precision!r}{did_you_mean(self.precision, PRECISIONS)}"
+            )
         if self.devices < 1 or self.nodes < 1 or self.workers < 0:
             raise UserError("hardware.devices and hardware.nodes are at least 1, hardware.workers at least 0")
         if self.accelerator == "cpu" and self.precision == "16-mixed":
@@ -73,9 +77,12 @@ class Hardware:
                 network.compile()
 
     def trainer_arguments(self) -> dict[str, Any]:
-        """For lightning.Trainer. Ranks are spawned, or SLURM starts them; the command line never runs again."""
+        """For lightning.Trainer. Ranks are spawned or SLURM's; the command line never runs again."""
         several = self.devices * self.nodes > 1
-        by_slurm = "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+        by_slurm = "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in (
+            "bash",
+            "interactive",
+        )
         return {
             "accelerator": self.accelerator,
             "devices": self.devices,
