@@ -1,0 +1,43 @@
+# make demo and make test need git, make and Python 3.11; each makes .venv when it is missing or outdated.
+PYTHON ?= python3.11
+MASKLESS_DATA ?= $(wildcard ../shared/data)
+export MASKLESS_DATA := $(if $(MASKLESS_DATA),$(abspath $(MASKLESS_DATA)))
+
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint format bench-train clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY) ## train on rendered tissue for about a minute, segment a photograph, write runs/demo/report.html
+	$(BIN)/maskless demo
+
+lint: $(READY) ## ruff, mypy and the import floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint ## lint, then every test but the long ones
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+test-long: $(READY) ## the tests that take minutes
+	$(BIN)/pytest -m long
+
+format: $(READY) ## write the code as lint wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-train: $(READY) ## a training step: memory layout, precision and compilation in paired runs
+	$(BIN)/python benchmarks/train_step.py
+
+clean: ## remove the environment and what the tests left
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

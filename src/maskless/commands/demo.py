@@ -1,0 +1,48 @@
+"""maskless demo: the whole way, with the commands that a user would type."""
+
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from PIL import Image
+from rich.console import Console
+from skimage.data import immunohistochemistry
+
+from maskless.commands.compose import Config, run_command
+from maskless.commands.words import translate
+from maskless.runs import Run
+
+#: Rendered Ki67 tissue at 20x, which is about the scale of the photograph.
+TISSUE = ["dataset=synthetic", "dataset.stain=ki67", "dataset.power=20"]
+
+
+def run(config: Config) -> None:
+    """Train on rendered tissue, score beside the floor, segment a real photograph, write report.html."""
+    output = Path(config["output"])
+    where = [f"runs_dir={output.parent}", f"study={output.name}"]
+    photograph = output / "photograph" / "ihc.png"
+    photograph.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(immunohistochemistry()).save(photograph)
+
+    before = set(output.glob("*/state.json"))
+    _maskless("train", "method=supervised", "preset=quick", *TISSUE, *where)
+    _maskless("evaluate", "method=threshold", *TISSUE, *where)
+    made = [path.parent for path in set(output.glob("*/state.json")) - before]
+    trained, floor = sorted(made, key=lambda path: "threshold" in path.name)
+    _maskless("evaluate", f"run={trained}")
+    predicted = photograph.parent / "segmented"
+    _maskless("predict", f"run={trained}", f"input={photograph}", f"output={predicted}")
+
+    figures = Run.open(trained).path / "figures"
+    figures.mkdir(exist_ok=True)
+    shutil.copy(predicted / "ihc.png", figures / "photograph.png")
+    report = output / "report.html"
+    _maskless("compare", f"runs=[{trained},{floor}]", f"output={report}")
+    Console(soft_wrap=True).print(f"\nopen [bold]{report}[/bold]", highlight=False)
+
+
+def _maskless(command: str, *words: str) -> None:
+    """Say the command, then do it."""
+    print(f"\n$ maskless {command} {shlex.join(words)}", file=sys.stderr)
+    run_command(command, translate(words))
