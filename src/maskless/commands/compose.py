@@ -234,6 +234,8 @@ def refuse_problems(sources: Iterable[Source]) -> None:
 def create_run(config: Config, sources: Mapping[Role, Source]) -> Run:
     """A new run directory that says what is about to be done, and on which data."""
     config["mpp"] = sources[Role.MAIN].mpp
+    # As it was built, so that `load` builds the same from the stored method alone.
+    config["method"] = _scheduled(config["method"], config.get("schedule") or {})
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}"
     data = {role.value: describe(source) for role, source in sources.items()}
     return Run.create(config["runs_dir"], config["study"], name, config, config.pop("command"), data)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from maskless.address import generator, item_of
 from maskless.data.derive import complete
 from maskless.data.source import Source
-from maskless.data.transforms import Pipeline
+from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
 from maskless.signals import Item, Need, Role, Sample, Signal
 
@@ -41,6 +41,10 @@ class TrainingSet(Dataset):
         self.signals = {r: sorted({n.signal for n in needs if n.role is r}) for r in self.sources}
         self.items = {role: source.items("train") for role, source in self.sources.items()}
         for role, items in self.items.items():
+            for signal in set(self.signals[role]) - {Signal.IMAGE, *ON_GRID}:
+                raise UserError(
+                    f"training crops cannot carry {signal} yet: they carry image, {', '.join(ON_GRID)}"
+                )
             if not items:
                 raise UserError(
                     f"{self.sources[role].name} has no training images in split "
@@ -139,6 +143,12 @@ class DataModule(LightningDataModule):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.step = int(state_dict["step"])
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        # A whole image stays where it is: the segmenter moves its windows.
+        if isinstance(batch, Sample):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     @property
     def _rank_and_world(self) -> tuple[int, int]:

@@ -98,12 +98,6 @@ class Stage(LightningModule):
             autocast=autocast,
         )
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        # A whole image stays where it is: the segmenter moves its windows.
-        if isinstance(batch, Sample):
-            return batch
-        return super().transfer_batch_to_device(batch, device, dataloader_idx)
-
     def validation_step(self, sample: Sample, batch_idx: int) -> dict[str, Any]:
         """Segment a whole image as a user would; whoever runs the stage scores what it returns."""
         return {"sample": sample, "instances": self.segmenter().segment(sample[Signal.IMAGE])}

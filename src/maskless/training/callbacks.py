@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from math import isnan, nan
 from typing import Any
 
 import torch
@@ -62,13 +63,15 @@ class Scores(Callback):
 
 
 def mean_rows(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each score over images, in the order of their names; undefined scores (nan) are out."""
+    """The mean of each score over images, in the order of their names.
+
+    Images on which a score is undefined (nan) are left out of its mean; nan if it is undefined on all.
+    """
     values: dict[str, list[float]] = {}
     for image in sorted(rows):
         for name, value in rows[image].items():
-            if value == value:
-                values.setdefault(name, []).append(value)
-    return {name: sum(all_of) / len(all_of) for name, all_of in values.items()}
+            values.setdefault(name, []).extend([] if isnan(value) else [value])
+    return {name: sum(known) / len(known) if known else nan for name, known in values.items()}
 
 
 class Epochs(Callback):

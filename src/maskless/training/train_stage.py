@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
@@ -56,7 +57,7 @@ def train_stage(
     hardware.prepare(stage)
     callbacks: list[Callback] = [
         Address(data, seed, name),
-        Scores(lambda true, pred: {metric: value for (metric, _), value in scores(true, pred).items()}),
+        Scores(by_metric),
         Epochs(run, data, name),
         LastCheckpoint(run, data, checkpoint_every),
     ]
@@ -84,6 +85,11 @@ def train_stage(
     stage.load_state_dict(torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"])
 
 
+def by_metric(true: np.ndarray, pred: np.ndarray) -> dict[str, float]:
+    """The scores of one image by the metric's name: a definition each, here."""
+    return {metric: value for (metric, _), value in scores(true, pred).items()}
+
+
 def _best(run: Run, metric: str) -> ModelCheckpoint:
     return ModelCheckpoint(
         dirpath=run.path / "checkpoints",
@@ -104,8 +110,9 @@ def _step_of(checkpoint: Any) -> int:
 
 def _quieten() -> None:
     """Silence remarks of Lightning that our design answers, resuming in mid-epoch for one."""
-    for logger in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda"):
-        logging.getLogger(logger).setLevel(logging.WARNING)
+    for logger in ("utilities.rank_zero", "accelerators.cuda", "trainer.connectors.checkpoint_connector"):
+        logging.getLogger(f"lightning.pytorch.{logger}").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
     warnings.filterwarnings(

@@ -1,0 +1,104 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_runs import made_run
+
+from maskless.errors import UserError
+from maskless.report.results import Column, Result, names, read_result
+
+
+def result(method: str = "threshold", seed: str = "0", path: str = "a", scored: bool = True) -> Result:
+    scores = {("s", "test"): {Column("aji", "kumar", "all"): {"1": 0.5}}} if scored else {}
+    return Result(Path(path), "", method, "", seed, "finished", "", "", "", {}, {}, scores, [])
+
+
+def test_what_a_run_says_of_itself(tmp_path):
+    run = made_run(tmp_path, "supervised", 3, {"1": {"aji": 0.5}, "2": {"aji": float("nan")}}, epochs=2)
+    read = read_result(run)
+    assert (read.method, read.seed, read.study, read.state, read.why) == ("supervised", "3", "study", "finished", "")
+    assert read.learnt_from == "synthetic"
+    assert read.command == "maskless evaluate method=supervised 'note=two words'"
+    values = read.scores["synthetic", "test"][Column("aji", "kumar", "all")]
+    assert values["1"] == 0.5
+    assert values["2"] != values["2"]
+    assert [epoch["loss"] for epoch in read.epochs] == [2.0, 1.0]
+
+
+def test_a_run_that_did_not_train_has_learnt_from_nothing(tmp_path):
+    assert read_result(made_run(tmp_path)).learnt_from == ""
+
+
+def test_all_roles_of_a_training_are_named(tmp_path):
+    data = {"main": {"name": "deepliif"}, "prior": {"name": "pannuke"}}
+    assert read_result(made_run(tmp_path, epochs=1, data=data)).learnt_from == "deepliif, prior pannuke"
+
+
+def test_an_epoch_without_validation_has_no_validation_score(tmp_path):
+    run = made_run(tmp_path)
+    run.add_metrics({"stage": "a", "step": 1, "loss": 1.5, "val_aji": ""})
+    assert read_result(run).epochs == [{"step": 1.0, "loss": 1.5}]
+
+
+@pytest.mark.parametrize(
+    ("state", "facts", "word", "why"),
+    [
+        ("failed", {"why": "no memory"}, "failed", "failed: no memory"),
+        ("running", {}, "unfinished", "since 2030-01-01T00:00:00"),
+        ("odd", {}, "unfinished", "unfinished"),
+    ],
+)
+def test_why_a_run_is_not_finished(tmp_path, state, facts, word, why):
+    read = read_result(made_run(tmp_path, state=state, **facts))
+    assert read.state == word
+    assert why in read.why
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("scores.csv", "source,image,split,metric,definition,region,value\ns,1,test,aji,kumar,all,x\n"),
+        ("scores.csv", "image,value\n1,0.5\n"),
+        ("metrics.csv", "step,loss\n1,x\n"),
+        ("metrics.csv", "step,loss\n1,2,3\n"),
+        ("config.yaml", "{"),
+        ("data.json", "{"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path, name, text):
+    run = made_run(tmp_path)
+    (run.path / name).write_text(text)
+    with pytest.raises(UserError, match=name):
+        read_result(run)
+
+
+def test_names_are_as_short_as_they_can_be():
+    runs = [
+        result("threshold"),
+        result("supervised", "0", "x/b"),
+        result("supervised", "1", "x/c"),
+        result("supervised", "1", "x/d"),
+        result("supervised", "2", "x/e"),
+        result("supervised", "2", "y/e"),
+    ]
+    assert names(runs) == ["threshold", "supervised, seed 0", "c", "d", "x/e", "y/e"]
+
+
+def test_an_attempt_without_scores_does_not_take_the_short_name():
+    assert names([result(path="a", scored=False), result(path="b"), result(path="c", scored=False)]) == [
+        "a",
+        "threshold",
+        "c",
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.sampled_from("01"), st.sampled_from(["p/a", "q/a", "p/b"]), st.booleans()),
+        unique_by=lambda run: run[2],
+    )
+)
+def test_no_two_runs_share_a_name(runs):
+    given_names = names([result(*run) for run in runs])
+    assert len(set(given_names)) == len(runs)

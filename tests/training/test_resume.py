@@ -1,0 +1,81 @@
+"""A training that is killed goes on exactly: the same weights and the same table as if nothing had happened."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+WORDS = [
+    "method=supervised", "dataset=synthetic", "dataset.size_px=64", "dataset.tiles={train:4,val:2,test:1}",
+    "preset=tiny", "schedule.epochs=3", "schedule.steps=4", "schedule.crop_px=64", "checkpoint_every=1",
+    "progress=false",
+]  # fmt: skip
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "maskless", "train", *words]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+
+
+def only_run(folder: Path) -> Path:
+    (run,) = (folder / "runs" / "default").iterdir()
+    return run
+
+
+def step_of(run: Path) -> int:
+    return int(torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["DataModule"]["step"])
+
+
+def wait_for_checkpoints(folder: Path, count: int, process: subprocess.Popen) -> None:
+    """Until the last checkpoint has been written so often: once a step here."""
+    seen: set[int] = set()
+    while len(seen) < count and process.poll() is None:
+        seen |= {path.stat().st_mtime_ns for path in folder.glob("runs/default/*/checkpoints/last.ckpt")}
+        time.sleep(0.002)
+
+
+def table(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    assert start(folder, *WORDS).wait(timeout=200) == 0
+    return only_run(folder)
+
+
+# Loader workers change no pixel, so one uninterrupted run is the reference for both.
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    whole: Path, tmp_path: Path, workers: int
+) -> None:
+    process = start(tmp_path, *WORDS, f"hardware.workers={workers}")
+    wait_for_checkpoints(tmp_path, 6, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = only_run(tmp_path)
+    assert 5 <= step_of(run) <= 7, "it was to be killed in the middle of its second epoch"
+    assert (run / "state.json").read_text().count('"running"') == 1
+
+    assert start(tmp_path, f"resume={run}", "progress=false").wait(timeout=200) == 0
+    assert only_run(tmp_path) == run
+    assert '"finished"' in (run / "state.json").read_text()
+    assert table(run) == table(whole)
+    assert len(table(run)) == 3
+    for name in ("last", "best"):
+        expected, found = (
+            torch.load(r / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+            for r in (whole, run)
+        )
+        assert expected.keys() == found.keys()
+        for key, weights in expected.items():
+            assert torch.equal(weights, found[key]), f"{name}: {key}"
