@@ -46,7 +46,9 @@ def made_run(
     if scores:
         run.add_scores(score_rows(scores, source, part))
     for epoch in range(epochs):
-        run.add_metrics({"stage": method, "epoch": epoch, "step": epoch + 1, "loss": 2 / (epoch + 1), "val_aji": 0.1})
+        run.add_metrics(
+            {"stage": method, "epoch": epoch, "step": epoch + 1, "loss": 2 / (epoch + 1), "val_aji": 0.1}
+        )
     (run.path / "state.json").write_text(json.dumps({"state": state, "time": "2030-01-01T00:00:00", **facts}))
     return run
 

@@ -23,10 +23,24 @@ def load(run: str | Path, trust: Sequence[str] = (), hardware: Hardware | None =
     """
     opened = Run.open(run)
     config = opened.config
-    stage = build(config["method"], trust)
+    stage = build_stage(config.get("method"), trust)
     if stage.trains:
-        _load_weights(stage, opened)
+        weights = read_checkpoint(opened.best)["state_dict"]
+        try:
+            stage.load_state_dict(weights)
+        except RuntimeError as error:
+            raise UserError(
+                f"the checkpoint {opened.best} does not fit the method in {opened.path}/config.yaml"
+            ) from error
     return as_segmenter(stage, hardware or Hardware(), config.get("mpp"))
+
+
+def build_stage(spec: Any, trust: Sequence[str] = ()) -> Stage:
+    """The method that a configuration describes. Raises UserError if it describes none."""
+    stage = build(spec, trust)
+    if not isinstance(stage, Stage):
+        raise UserError(f"the configuration's method is no method: {spec!r:.80}")
+    return stage
 
 
 def as_segmenter(stage: Stage, hardware: Hardware, mpp: float | None) -> Segmenter:
@@ -36,10 +50,14 @@ def as_segmenter(stage: Stage, hardware: Hardware, mpp: float | None) -> Segment
     return stage.segmenter(mpp=mpp, autocast=hardware.autocast if stage.trains else None)
 
 
-def _load_weights(stage: Stage, run: Run) -> None:
-    path = run.best
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, tensors and plain values. Raises UserError for any other or damaged file."""
     try:
-        weights: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        stage.load_state_dict(weights)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler meets in a broken or hostile file
-        raise UserError(f"the checkpoint {path} cannot be loaded: {str(error).splitlines()[0]}") from error
+        raise UserError(
+            f"the checkpoint {path} is not loaded: it is damaged, or holds more than weights"
+        ) from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
+        raise UserError(f"the checkpoint {path} is none of maskless: it holds no weights")
+    return checkpoint

@@ -12,7 +12,9 @@ from PIL import Image
 
 from maskless.report.figures import Curve, curves, middle, outline_path, png, svg
 
-label_maps = npst.arrays(np.int32, npst.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 3))
+label_maps = npst.arrays(
+    np.int32, npst.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 3)
+)
 
 
 def corners_of(path: str) -> list[list[tuple[int, int]]]:

@@ -17,7 +17,13 @@ def result(method: str = "threshold", seed: str = "0", path: str = "a", scored: 
 def test_what_a_run_says_of_itself(tmp_path):
     run = made_run(tmp_path, "supervised", 3, {"1": {"aji": 0.5}, "2": {"aji": float("nan")}}, epochs=2)
     read = read_result(run)
-    assert (read.method, read.seed, read.study, read.state, read.why) == ("supervised", "3", "study", "finished", "")
+    assert (read.method, read.seed, read.study, read.state, read.why) == (
+        "supervised",
+        "3",
+        "study",
+        "finished",
+        "",
+    )
     assert read.learnt_from == "synthetic"
     assert read.command == "maskless evaluate method=supervised 'note=two words'"
     values = read.scores["synthetic", "test"][Column("aji", "kumar", "all")]
@@ -95,7 +101,12 @@ def test_an_attempt_without_scores_does_not_take_the_short_name():
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from("ab"), st.sampled_from("01"), st.sampled_from(["p/a", "q/a", "p/b"]), st.booleans()),
+        st.tuples(
+            st.sampled_from("ab"),
+            st.sampled_from("01"),
+            st.sampled_from(["p/a", "q/a", "p/b"]),
+            st.booleans(),
+        ),
         unique_by=lambda run: run[2],
     )
 )

@@ -72,7 +72,9 @@ def test_a_run_without_scores_is_in_no_table(made):
 
 
 def test_a_column_that_no_image_defines_is_empty(made):
-    (table,) = made({"method": "a", "scores": {"1": {"aji": nan}}}, {"method": "b", "scores": {"1": {"aji": 0.5}}})
+    (table,) = made(
+        {"method": "a", "scores": {"1": {"aji": nan}}}, {"method": "b", "scores": {"1": {"aji": 0.5}}}
+    )
     assert table.rows[0].values == {}
     assert best(table) == {("b", AJI)}
 

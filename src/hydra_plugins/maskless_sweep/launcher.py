@@ -38,19 +38,25 @@ class ProcessLauncher(Launcher):
         sweep = study / f"sweep-{datetime.now():%Y%m%d-%H%M%S-%f}.csv"
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(self.jobs) as pool:
             reports = [Path(folder) / f"job-{initial_job_idx + k}.json" for k in range(len(job_overrides))]
-            rows = list(pool.map(_run, job_overrides, reports))
+            rows = list(pool.map(_run, _names(job_overrides), job_overrides, reports))
         _write_table(sweep, rows)
         _print_table(rows)
         failed = [row for row in rows if row["state"] != "finished"]
         problem = PartlyDone(
-            f"{len(failed)} of {len(rows)} jobs failed; the table is {sweep}: {_names(failed)}"
+            f"{len(failed)} of {len(rows)} jobs failed; the table is {sweep}: {_why(failed)}"
         )
         return [
             _returned(row, overrides, problem) for row, overrides in zip(rows, job_overrides, strict=True)
         ]
 
 
-def _run(overrides: Sequence[str], report: Path) -> dict[str, Any]:
+def _names(job_overrides: Sequence[Sequence[str]]) -> list[str]:
+    """What tells the jobs of a sweep apart: the overrides that not all of them have."""
+    common = set.intersection(*map(set, job_overrides))
+    return [" ".join(word for word in words if word not in common) or "the job" for words in job_overrides]
+
+
+def _run(name: str, overrides: Sequence[str], report: Path) -> dict[str, Any]:
     """One job, as a process that inherits the terminal; it leaves a report of what it made."""
     flags = [
         word
@@ -62,7 +68,7 @@ def _run(overrides: Sequence[str], report: Path) -> dict[str, Any]:
         env={**os.environ, "MASKLESS_JOB_REPORT": str(report)},
         check=False,
     )
-    row = {"job": " ".join(overrides), "state": "failed", "value": "", "run": "", "why": ""}
+    row = {"job": name, "state": "failed", "value": "", "run": "", "why": ""}
     if report.exists():
         row.update(json.loads(report.read_text(encoding="utf-8")))
     if done.returncode == 0:
@@ -84,7 +90,7 @@ def _returned(row: dict[str, Any], overrides: Sequence[str], problem: PartlyDone
     return result
 
 
-def _names(rows: Sequence[dict[str, Any]]) -> str:
+def _why(rows: Sequence[dict[str, Any]]) -> str:
     return "; ".join(f"{row['job']} ({row['why']})" for row in rows)
 
 

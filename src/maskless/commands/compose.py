@@ -46,7 +46,7 @@ def run_command(command: str, overrides: Sequence[str]) -> None:
     def job(composed: Any) -> Any:
         try:
             return work(composed)
-        except (UserError, PartlyDone) as error:
+        except (UserError, PartlyDone, OmegaConfBaseException) as error:
             # Raised below: Hydra would print a heading of its own.
             failed.append(error)
 
@@ -76,7 +76,7 @@ def run_command(command: str, overrides: Sequence[str]) -> None:
 
 
 def _config_dir(overrides: Sequence[str]) -> Path | None:
-    for word, following in zip(overrides, [*overrides[1:], ""], strict=True):
+    for word, following in zip(overrides, [*overrides, ""][1:], strict=True):
         if word.startswith("--config-dir"):
             folder = Path(word.partition("=")[2] or following)
             if not folder.is_dir():

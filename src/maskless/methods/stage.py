@@ -8,6 +8,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from maskless.errors import UserError, did_you_mean
 from maskless.postprocess.chain import Chain
 from maskless.segmenter import MapSegmenter
 from maskless.signals import Need, Sample, Signal
@@ -28,6 +29,8 @@ class Stage(LightningModule):
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
+    #: The names of its maps, which the chain begins with.
+    gives: ClassVar[frozenset[str]] = frozenset()
     #: Sides of the images that the network takes are multiples of this.
     multiple_px: int = 1
     #: Which validation score chooses the checkpoint.
@@ -50,6 +53,17 @@ class Stage(LightningModule):
     ) -> None:
         super().__init__()
         self.chain = Chain(chain)
+        for name in sorted(self.chain.needs - self.gives):
+            raise UserError(
+                f"the post-processing of {type(self).__name__} needs a map {name!r}, which it does not give"
+                f"{did_you_mean(name, self.gives)}"
+            )
+        learns = type(self).training_step is not LightningModule.training_step
+        if learns and min(epochs, steps, batch, crop_px) < 1:
+            raise UserError(
+                f"{type(self).__name__} cannot be trained with epochs={epochs}, steps={steps}, batch={batch} and "
+                f"crop_px={crop_px}: each must be at least 1"
+            )
         self.augment = dict(augment or {})
         self.epochs, self.steps, self.batch, self.crop_px = epochs, steps, batch, crop_px
         self.mean, self.std, self.average = tuple(mean), tuple(std), average
@@ -58,6 +72,7 @@ class Stage(LightningModule):
         self._std: Tensor
         self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        self.segmenter()  # refuses settings that cannot work, before any training
 
     @property
     def trains(self) -> bool:

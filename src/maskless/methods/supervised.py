@@ -19,6 +19,7 @@ class Supervised(Stage):
     """
 
     needs = frozenset({Need(Signal.IMAGE), Need(Signal.INSTANCES)})
+    gives = frozenset({"foreground", "boundary"})
     multiple_px = ResNetUNet.multiple
 
     def __init__(

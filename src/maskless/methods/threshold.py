@@ -8,6 +8,7 @@ from torch import Tensor
 
 from maskless.errors import UserError, did_you_mean
 from maskless.methods.stage import Stage
+from maskless.signals import Need, Signal
 from maskless.stain import luminance, stains
 
 #: How dark a pixel is with nuclear stain: higher is more nucleus.
@@ -23,6 +24,9 @@ class Threshold(Stage):
     `of` is what is thresholded: the deconvolved haematoxylin, or the luminance as in the papers' weaker
     baseline.
     """
+
+    needs = frozenset({Need(Signal.IMAGE)})
+    gives = frozenset({"darkness"})
 
     def __init__(self, of: str = "haematoxylin", **stage: Any) -> None:
         super().__init__(**stage)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from maskless.arguments import misfit
 from maskless.errors import UserError, did_you_mean, first_three
-from maskless.postprocess.signature import misfit, signature
+from maskless.postprocess.signature import signature
 from maskless.postprocess.steps import STEPS
 
 #: The result that a chain must have, and gives back.

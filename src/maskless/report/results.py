@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,21 +73,23 @@ def names(results: Sequence[Result]) -> list[str]:
 
     Of several, the one that is scored has the short name, so that a failed attempt does not take it away.
     """
-    forms: tuple[Callable[[Result], str], ...] = (
-        lambda result: result.method,
-        lambda result: f"{result.method}, seed {result.seed}",
-        lambda result: result.path.name,
-        lambda result: str(result.path),
+    forms = [_forms(result) for result in results]
+    of_all = Counter(word for words in forms for word in set(words))
+    of_scored = Counter(
+        word
+        for result, words in zip(results, forms, strict=True)
+        for word in set(words if result.scores else words[2:])
     )
-    chosen = [str(result.path) for result in results]
-    for form in reversed(forms):
-        words = [form(result) for result in results]
-        of_all = Counter(words)
-        of_scored = Counter(word for word, result in zip(words, results, strict=True) if result.scores)
-        for k, (word, result) in enumerate(zip(words, results, strict=True)):
-            if of_all[word] == 1 or (result.scores and of_scored[word] == 1):
-                chosen[k] = word
-    return chosen
+    return [
+        next((word for word in words if (of_scored if result.scores else of_all)[word] == 1), words[-1])
+        for result, words in zip(results, forms, strict=True)
+    ]
+
+
+def _forms(result: Result) -> list[str]:
+    """What a run can be called, shortest first; the first two it may share with other runs."""
+    with_seed = f"{result.method}, seed {result.seed}"
+    return [result.method, with_seed, result.path.name, str(result.path)]
 
 
 def _learnt_from(data: Mapping[str, Mapping[str, Any]]) -> str:

@@ -23,14 +23,9 @@ def print_table(table: Table) -> None:
     console = Console()
     name_width = min(max(len(row.name) for row in table.rows), console.width // 4)
     at_once = max((console.width - name_width - 2) // CELL_WIDTH, 1)
+    console.print(Text(heading(table)))
     for start in range(0, len(table.columns), at_once):
-        grid = Grid(
-            box=SIMPLE_HEAD,
-            show_edge=False,
-            padding=(0, 1),
-            title=None if start else Text(heading(table)),
-            title_justify="left",
-        )
+        grid = Grid(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1))
         _fill(grid, table, table.columns[start : start + at_once], name_width)
         console.print(grid)
         console.print()

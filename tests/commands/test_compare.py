@@ -1,0 +1,181 @@
+import csv
+import shutil
+
+import pytest
+from made_runs import TILES, made_run, predicted_run, score_rows
+
+from maskless.cli import main
+
+PNG = b"\x89PNG\r\n\x1a\nand so on"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    return tmp_path
+
+
+def test_one_table_one_page_and_one_csv_from_all_runs_below_a_folder(folder, capsys):
+    predicted_run(folder / "runs" / "deep", "threshold")
+    predicted_run(folder / "runs", "supervised", lost=1, epochs=3)
+    assert main(["compare", "runs=runs", "output=out.html", "images=2"]) == 0
+    out = capsys.readouterr().out
+    assert "synthetic, test: 5 images" in out
+    assert "threshold" in out
+    assert "1.000" in out
+    assert "written to out.html and out.csv" in out
+    page = (folder / "out.html").read_text()
+    assert "<title>2 runs compared</title>" in page
+    assert page.count("<image ") == 2
+    assert "best of 5" in page
+    assert "mean validation AJI" in page
+    with (folder / "out.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["method"] for row in rows} == {"threshold", "supervised"}
+    assert sorted(path.name for path in folder.iterdir()) == ["out.csv", "out.html", "runs"]
+
+
+def test_runs_stand_in_the_order_they_are_named_in_each_once(folder):
+    a, b = (made_run(folder, name, scores={"1": {"aji": 0.5}}) for name in ("a", "b"))
+    assert main(["compare", f"runs=[{b.path},{a.path},{folder}]"]) == 0
+    with (folder / "report.csv").open() as file:
+        assert [row["method"] for row in csv.DictReader(file)] == ["b", "a"]
+
+
+def test_the_first_run_ranks_the_images(folder):
+    good, poor = predicted_run(folder, "good"), predicted_run(folder, "poor", lost=2)
+    main(["compare", f"runs=[{poor.path},{good.path}]"])
+    assert "best of 5 by the AJI of poor" in (folder / "report.html").read_text()
+
+
+def test_images_is_their_number_on_the_page(folder):
+    run = predicted_run(folder)
+    other = predicted_run(folder)
+    other.add_scores(score_rows({"test-0000": {"aji": 1.0}}))
+    for images, shown in ((0, 0), (3, 3), (6, 6), (99, 6)):
+        assert main(["compare", f"runs=[{run.path},{other.path}]", f"images={images}"]) == 0
+        assert (folder / "report.html").read_text().count("<image ") == shown
+
+
+def test_what_failed_or_is_unfinished_or_unscored_or_broken_is_named(folder, capsys):
+    made_run(folder / "runs", "good", scores={"1": {"aji": 0.5}})
+    made_run(folder / "runs", "bad", state="failed", why="no <memory>")
+    made_run(folder / "runs", "slow", state="running", scores={"1": {"aji": 0.5}})
+    unscored = made_run(folder / "runs", "unscored")
+    broken = made_run(folder / "runs", "broken")
+    (broken.path / "config.yaml").write_text("{")
+    assert main(["compare", "runs=runs"]) == 0
+    out, page = capsys.readouterr().out, (folder / "report.html").read_text()
+    assert "failed: no <memory>" in out
+    assert "failed: no &lt;memory&gt;" in page
+    for text in (out, page):
+        assert "is unfinished: running since 2030-01-01" in text
+        path = unscored.path.relative_to(folder)
+        assert f"{path} is not scored yet: maskless evaluate run={path}" in text
+        assert f"{broken.path.relative_to(folder)}/config.yaml cannot be read" in text
+    assert 'class="words unfinished"' in page
+    assert "<title>2 runs compared</title>" in page
+
+
+def test_a_page_without_images_that_are_gone(folder):
+    gone = {"_target_": "maskless.data.readers.folder.Folder", "path": str(folder / "gone")}
+    predicted_run(folder / "runs", dataset=gone)
+    assert main(["compare", "runs=runs"]) == 0
+    page = (folder / "report.html").read_text()
+    assert "The images cannot be read any more: " in page
+    assert "<image " not in page
+
+
+def test_an_image_that_is_gone_is_named_and_the_others_are_shown(folder, monkeypatch):
+    from maskless.data.readers.synthetic import Synthetic
+    from maskless.errors import UserError
+
+    read = Synthetic.read
+
+    def broken(self, item, signals):
+        if item.id == "test-0002":
+            raise UserError("it is damaged")
+        return read(self, item, signals)
+
+    predicted_run(folder / "runs")
+    monkeypatch.setattr(Synthetic, "read", broken)
+    assert main(["compare", "runs=runs"]) == 0
+    page = (folder / "report.html").read_text()
+    assert "test-0002 cannot be read any more: it is damaged." in page
+    assert page.count("<image ") == TILES["test"] - 1
+
+
+def test_without_label_maps_the_page_says_how_to_keep_them(folder):
+    made_run(folder / "runs", scores={"1": {"aji": 0.5}})
+    main(["compare", "runs=runs"])
+    assert "No run has kept its label maps" in (folder / "report.html").read_text()
+
+
+def test_pictures_of_a_run_are_shown_by_their_names(folder, capsys):
+    run = made_run(folder / "runs", scores={"1": {"aji": 0.5}})
+    (run.path / "figures").mkdir()
+    (run.path / "figures" / "photograph.png").write_bytes(PNG)
+    (run.path / "figures" / "broken.png").write_bytes(b"GIF89a")
+    assert main(["compare", "runs=runs"]) == 0
+    page = (folder / "report.html").read_text()
+    assert page.count("<img ") == 1
+    assert "photograph.png (threshold)" in page
+    assert "broken.png cannot be shown: it is no PNG" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["runs=nowhere"], "runs=nowhere is no run directory"),
+        (["runs=empty"], "empty is no run directory, nor is there one below it"),
+        (["runs=[]"], "name what to compare"),
+        ([], "compare needs runs=..."),
+        (["runs=unscored"], "maskless evaluate run=unscored/study/"),
+        (["runs=failed"], "failed: no memory"),
+        (["runs=good", "output=report.pdf"], "output=report.pdf must end in .html"),
+        (["runs=good", "output=nowhere/report.html"], "nowhere does not exist"),
+        (["runs=good", "images=few"], "images=few is no number of images"),
+        (["runs=good", "images=-1"], "images=-1 is no number of images"),
+        (["runs=good", "image=2"], "compare has no option 'image'"),
+    ],
+)
+def test_the_users_errors_are_sentences(folder, capsys, words, sentence):
+    (folder / "empty").mkdir()
+    made_run(folder / "unscored")
+    made_run(folder / "failed", state="failed", why="no memory")
+    made_run(folder / "good", scores={"1": {"aji": 0.5}})
+    before = sorted(folder.rglob("*"))
+    assert main(["compare", *words]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error
+    assert error.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_runs_own_files_are_not_written_over(folder, capsys):
+    run = made_run(folder / "runs", scores={"1": {"aji": 0.5}})
+    before = (run.path / "scores.csv").read_bytes()
+    assert main(["compare", "runs=runs", f"output={run.path}/scores.html"]) == 2
+    assert "the run's own scores.csv" in capsys.readouterr().err
+    assert (run.path / "scores.csv").read_bytes() == before
+    assert main(["compare", "runs=runs", f"output={run.path}/report.html"]) == 0
+
+
+def test_a_run_that_was_moved_is_compared_where_it_is(folder):
+    run = predicted_run(folder / "there")
+    shutil.move(run.path, folder / "with, comma")
+    assert main(["compare", "runs=['with, comma']"]) == 0
+    assert (folder / "report.html").read_text().count("<image ") == TILES["test"]
+
+
+def test_what_evaluate_leaves_is_what_compare_shows(folder, capsys):
+    tissue = ["dataset=synthetic", "dataset.size_px=64", "dataset.tiles={test: 2}"]
+    assert main(["evaluate", "method=threshold", *tissue, "progress=false"]) == 0
+    assert main(["compare", "runs=runs"]) == 0
+    page = (folder / "report.html").read_text()
+    assert "2 images: split official; licence of the data Apache-2.0" in page
+    assert page.count("<image ") == 2
+    assert "scored as" not in page
+    for name in ("AJI", "object Dice", "balanced accuracy"):
+        assert name in page
