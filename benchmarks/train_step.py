@@ -64,8 +64,12 @@ def main(rounds: int, with_compile: bool) -> None:
         Variant("bf16, channels last", channels_last=True, bf16=True),
     ]
     if with_compile:
-        variants.append(Variant("bf16, channels last, compiled", channels_last=True, bf16=True, compiled=True))
-    table = Table("ResNetUNet", "step", "s", "times as fast", title=f"batch {BATCH}, {SIDE}x{SIDE}, {rounds} rounds")
+        variants.append(
+            Variant("bf16, channels last, compiled", channels_last=True, bf16=True, compiled=True)
+        )
+    table = Table(
+        "ResNetUNet", "step", "s", "times as fast", title=f"batch {BATCH}, {SIDE}x{SIDE}, {rounds} rounds"
+    )
     for width in (64, 32):
         for variant in variants:
             variant.start(width)

@@ -7,7 +7,6 @@ from maskless.losses import boundary_target, soft_dice_loss, three_class_loss
 
 def slow_boundary(instances: np.ndarray, radius_px: int) -> np.ndarray:
     """The definition, pixel by pixel."""
-    rows, columns = instances.shape
     result = np.zeros_like(instances)
     for r, c in np.argwhere(instances > 0):
         around = instances[

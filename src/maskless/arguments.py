@@ -1,4 +1,4 @@
-"""What a class takes, and whether a plain value fits an annotation: the checks behind every configured value."""
+"""What a class takes, and whether a plain value fits: the checks behind every configured value."""
 
 import inspect
 import math

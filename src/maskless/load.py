@@ -56,7 +56,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler meets in a broken or hostile file
         raise UserError(
-            f"the checkpoint {path} is not loaded: it is damaged, or holds more than weights"
+            f"the checkpoint {path} is damaged, or holds more than weights, and is not loaded: "
+            "get it again, or train again"
         ) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"the checkpoint {path} is none of maskless: it holds no weights")

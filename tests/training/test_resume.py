@@ -1,4 +1,4 @@
-"""A training that is killed goes on exactly: the same weights and the same table as if nothing had happened."""
+"""A training that is killed goes on exactly: the same weights and table as if nothing had happened."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""A stage small enough to train in a moment, without batch norm, whose loss is the same on any number of processes."""
+"""A stage that trains in a moment, and without batch norm: the same on any number of processes."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,10 @@ from torch import Tensor, nn
 from maskless.methods.stage import Stage
 from maskless.signals import Need, Role, Signal
 
-CHAIN = {"mask": {"step": "binarise", "of": "foreground", "above": 0.5}, "instances": {"step": "label", "of": "mask"}}
+CHAIN = {
+    "mask": {"step": "binarise", "of": "foreground", "above": 0.5},
+    "instances": {"step": "label", "of": "mask"},
+}
 
 
 class Toy(Stage):

@@ -61,8 +61,8 @@ class Stage(LightningModule):
         learns = type(self).training_step is not LightningModule.training_step
         if learns and min(epochs, steps, batch, crop_px) < 1:
             raise UserError(
-                f"{type(self).__name__} cannot be trained with epochs={epochs}, steps={steps}, batch={batch} and "
-                f"crop_px={crop_px}: each must be at least 1"
+                f"{type(self).__name__} cannot be trained with epochs={epochs}, steps={steps}, batch={batch} "
+                f"and crop_px={crop_px}: each must be at least 1"
             )
         self.augment = dict(augment or {})
         self.epochs, self.steps, self.batch, self.crop_px = epochs, steps, batch, crop_px

@@ -1,6 +1,8 @@
 """What a training does beside the method: addresses, scores, the table of epochs, the last checkpoint."""
 
+import logging
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from math import isnan, nan
 from typing import Any
@@ -16,6 +18,23 @@ from maskless.signals import Sample, Signal
 
 #: (true, predicted) label maps to named scores.
 Score = Callable[[Any, Any], Mapping[str, float]]
+
+
+class Quiet(Callback):
+    """Silence remarks of Lightning that our design answers; on each process, hence a callback."""
+
+    def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        for name in ("utilities.rank_zero", "accelerators.cuda", "trainer.connectors.checkpoint_connector"):
+            logging.getLogger(f"lightning.pytorch.{name}").setLevel(logging.WARNING)
+        for remark in (
+            "LeafSpec",  # a deprecation inside Lightning
+            "does not have many workers",
+            "dataloader is not resumable",  # ours is: DataModule.step
+            "sync_dist=True",  # Scores has gathered already
+            "number of training batches .* smaller than the logging interval",
+            "Checkpoint directory .* exists and is not empty",
+        ):
+            warnings.filterwarnings("ignore", message=f".*{remark}")
 
 
 class Address(Callback):

@@ -1,7 +1,5 @@
 """Train one stage with Lightning, or go on where a killed run stopped."""
 
-import logging
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +16,7 @@ from maskless.methods.stage import Stage
 from maskless.metrics import HIGHER_IS_BETTER, scores
 from maskless.runs import Run
 from maskless.signals import Role
-from maskless.training.callbacks import Address, Epochs, LastCheckpoint, Scores
+from maskless.training.callbacks import Address, Epochs, LastCheckpoint, Quiet, Scores
 
 
 def seed_networks(seed: int) -> None:
@@ -56,6 +54,7 @@ def train_stage(
     )
     hardware.prepare(stage)
     callbacks: list[Callback] = [
+        Quiet(),
         Address(data, seed, name),
         Scores(by_metric),
         Epochs(run, data, name),
@@ -68,7 +67,6 @@ def train_stage(
     last = run.checkpoint("last")
     resume = resume and last.is_file()
     run.trim_metrics(_step_of(last) if resume else -1)
-    _quieten()
     trainer = Trainer(
         **hardware.trainer_arguments(),
         max_epochs=stage.epochs,
@@ -106,16 +104,3 @@ def _best(run: Run, metric: str) -> ModelCheckpoint:
 def _step_of(checkpoint: Any) -> int:
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     return int(state[DataModule.__qualname__]["step"])
-
-
-def _quieten() -> None:
-    """Silence remarks of Lightning that our design answers, resuming in mid-epoch for one."""
-    for logger in ("utilities.rank_zero", "accelerators.cuda", "trainer.connectors.checkpoint_connector"):
-        logging.getLogger(f"lightning.pytorch.{logger}").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
-    warnings.filterwarnings(
-        "ignore", message=".*number of training batches.*smaller than the logging interval.*"
-    )
-    warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")

@@ -1,0 +1,149 @@
+"""What a command works with, built from its configuration and checked before any work is done."""
+
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from maskless.build import TARGET, build, resolve
+from maskless.commands.compose import Config, config_dir
+from maskless.data.fingerprint import describe
+from maskless.data.source import Source
+from maskless.errors import UserError, did_you_mean, first_three
+from maskless.paths import CONF
+from maskless.runs import Run
+from maskless.signals import Need, Role, Signal, with_derived
+
+if TYPE_CHECKING:  # torch, which prepare does without
+    from maskless.hardware import Hardware
+    from maskless.methods.stage import Stage
+
+#: Where a job of a sweep leaves its result for the launcher.
+JOB_REPORT = "MASKLESS_JOB_REPORT"
+
+
+def build_hardware(config: Config) -> "Hardware":
+    """The hardware of a configuration."""
+    return build({TARGET: "maskless.hardware.Hardware", **config["hardware"]})
+
+
+def build_method(config: Config) -> "Stage":
+    """The method of a configuration, with `schedule` laid over it."""
+    from maskless.load import build_stage
+
+    spec = config.get("method")
+    if not spec:
+        raise UserError("name a method (method=threshold) or a run (run=runs/...)")
+    return build_stage(_scheduled(spec, config.get("schedule") or {}), config["trust"])
+
+
+def _scheduled(spec: Any, schedule: Mapping[str, Any]) -> Any:
+    """`spec` with what the schedule sets, in every stage that has it."""
+    if not isinstance(spec, Mapping):
+        return spec
+    laid = {key: _scheduled(value, schedule) for key, value in spec.items()}
+    return {**laid, **{key: value for key, value in schedule.items() if value is not None and key in laid}}
+
+
+def build_sources(config: Config) -> dict[Role, Source]:
+    """The source in each role that is filled."""
+    specs = {
+        Role.MAIN: config.get("dataset"),
+        Role.PRIOR: config.get("prior"),
+        Role.TARGET: config.get("target"),
+    }
+    return {role: build_source(spec, config) for role, spec in specs.items() if spec}
+
+
+def build_source(spec: Any, config: Config) -> Source:
+    """One source. Raises UserError if `spec` describes none."""
+    source = build(spec, config["trust"])
+    if not isinstance(source, Source):
+        raise UserError(f"the configuration's source is no source: {spec!r:.80}")
+    return source
+
+
+def name_of(config: Config, group: str) -> str:
+    """What was chosen in a group, `supervised` for method, say."""
+    return str((config.get("choices") or {}).get(group) or group)
+
+
+# -- checks --------------------------------------------------------------------------------------------------
+
+
+def check_fit(config: Config, needs: Collection[Need], sources: Mapping[Role, Source]) -> None:
+    """The method and the sources of its roles fit, or one sentence says why not."""
+    method = name_of(config, "method")
+    for need in sorted(needs):
+        key = "dataset" if need.role is Role.MAIN else need.role.value
+        having = f"sources that can offer {need.signal}: {', '.join(_sources_with(need, config)) or 'none'}"
+        if need.role not in sources:
+            raise UserError(
+                f"method {method} needs {need.signal} from a source in the {need.role} role, "
+                f"and none is given: add {key}=...; {having}"
+            )
+        source = sources[need.role]
+        if need.signal not in source.offers:
+            where = f" at {source.place}" if source.place else ""
+            raise UserError(
+                f"method {method} needs {need.signal} from its {need.role} source, "
+                f"and {source.name}{where} has none: choose another {key}=...; {having}"
+            )
+
+
+def _sources_with(need: Need, config: Config) -> list[str]:
+    """The names of the sources, ours and the user's own, whose layout can hold a signal."""
+    folders = [CONF, *filter(None, [config_dir(config.get("command", ()))])]
+    names = []
+    for file in sorted(file for folder in folders for file in (folder / "dataset").glob("*.yaml")):
+        target = yaml.safe_load(file.read_text(encoding="utf-8")).get(TARGET)
+        kind = resolve(target, config["trust"]) if target else None
+        if kind and issubclass(kind, Source) and need.signal in with_derived(kind.may_offer):
+            names.append(file.stem)
+    return names
+
+
+def refuse_problems(sources: Iterable[Source]) -> None:
+    """Raise UserError for the first source whose files are not whole, before any work is done on it."""
+    for source in sources:
+        if problems := source.problems():
+            raise UserError(
+                f"{source.name} cannot be used: {first_three(problems)}; maskless prepare lists them all"
+            )
+
+
+def refuse_unscorable(source: Source, part: str) -> None:
+    """Raise UserError for a source or a part on which nothing can be scored."""
+    if Signal.INSTANCES not in source.offers:
+        raise UserError(
+            f"{source.name}{f' at {source.place}' if source.place else ''} has no instances, so nothing can "
+            "be scored on it; maskless predict segments its images"
+        )
+    if not source.items(part):
+        parts = source.splits()[source.split].parts
+        raise UserError(
+            f"{source.name} has no images in part {part!r} of split {source.split!r}"
+            + did_you_mean(part, [name for name, items in parts.items() if items])
+        )
+
+
+# -- runs ----------------------------------------------------------------------------------------------------
+
+
+def create_run(config: Config, sources: Mapping[Role, Source]) -> Run:
+    """A new run directory that says what is about to be done, and on which data."""
+    config["mpp"] = sources[Role.MAIN].mpp
+    # As it was built, so that `load` builds the same from the stored method alone.
+    config["method"] = _scheduled(config["method"], config.get("schedule") or {})
+    name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
+    data = {role.value: describe(source) for role, source in sources.items()}
+    return Run.create(config["runs_dir"], config["study"], name, config, config.pop("command"), data)
+
+
+def report_job(run: Run, value: float | None) -> None:
+    """In a sweep, tell the job's parent what it made."""
+    if report := os.environ.get(JOB_REPORT):
+        Path(report).write_text(json.dumps({"run": str(run.path), "value": value}), encoding="utf-8")

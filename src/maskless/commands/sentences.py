@@ -1,0 +1,79 @@
+"""What Hydra and OmegaConf complain of, in one sentence that suggests the near names."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+
+from maskless.commands.words import SHORT
+from maskless.errors import did_you_mean
+from maskless.paths import CONF
+
+
+def sentence(command: str, overrides: Sequence[str], error: Exception) -> str:
+    """One sentence for an error in composing `command` with `overrides`."""
+    first = " ".join(str(error).partition("\n")[0].split()) or type(error).__name__
+    if isinstance(error, MissingMandatoryValue):
+        key = first.rpartition(": ")[2]
+        return f"{command} needs {key}=...; maskless {command} --help says what it is"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        options = [str(option) for option in error.options or ()]
+        return f"there is no {group or 'configuration'} {name!r}{did_you_mean(name, options)}"
+    if isinstance(error, OverrideParseException):
+        key, _, value = error.override.partition("=")
+        return (
+            f"cannot read {error.override!r}: a value with spaces, commas, brackets or the like stands in "
+            f"quotes, \"{key}='{value}'\""
+        )
+    if "Config group override must be a string" in first:
+        nothing = [word for word in overrides if word.endswith("=null")]
+        return f"{' and '.join(nothing) or 'a group'} names nothing: leave it out, or name one"
+    if isinstance(error, ConfigCompositionException) and "'" in first:
+        return _of_override(command, first, error.__cause__)
+    return f"the configuration cannot be composed: {first}"
+
+
+def _of_override(command: str, first: str, cause: BaseException | None) -> str:
+    """For an override that names nothing, names what is there already, or gives what cannot be."""
+    key = first.split("'")[1].partition("@")[0]
+    if first.startswith("Could not override"):
+        if cause is not None and "is not in struct" not in str(cause):
+            return f"{key} cannot be set: {str(cause).partition(chr(10))[0]}"
+        return f"{command} has no option {key!r}{_near(key, _known_words(command))}"
+    if first.startswith("Could not append"):
+        return f"{key} is there already: write {key}=... without +"
+    if first.startswith("Could not delete"):
+        return f"{key} cannot be removed with ~, because it is not there"
+    return f"the configuration cannot be composed: {first}"
+
+
+def _known_words(command: str) -> set[str]:
+    """Every key that the command's default configuration has, dotted, and the short words."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
+        config = OmegaConf.to_container(compose(command), resolve=False)
+    words = {"preset", "experiment", "test", *SHORT} if command == "train" else set()
+
+    def walk(node: Mapping, prefix: str) -> None:
+        for key, value in node.items():
+            words.add(f"{prefix}{key}")
+            if isinstance(value, Mapping):
+                walk(value, f"{prefix}{key}.")
+
+    assert isinstance(config, dict)
+    walk(config, "")
+    return words
+
+
+def _near(key: str, known: Collection[str]) -> str:
+    """The key of that name elsewhere, or the near ones, or those beside it."""
+    parent, _, leaf = key.rpartition(".")
+    elsewhere = sorted(word for word in known if word.rpartition(".")[2] == leaf)
+    if elsewhere:
+        return f"; did you mean {' or '.join(map(repr, elsewhere))}?"
+    beside = {word for word in known if word.rpartition(".")[0] == parent}
+    return did_you_mean(key, beside or {word for word in known if "." not in word})
