@@ -1,8 +1,81 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
 import pytest
 from mock_segmenter import MockSegmenter
+
+from maskless.cli import main
 
 
 @pytest.fixture
 def mock_segmenter() -> MockSegmenter:
     """A Segmenter that finds the same awkward nuclei in every image of at least 64x64 px."""
     return MockSegmenter()
+
+
+class Done(NamedTuple):
+    """What a command left: its exit code and all that it wrote to the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def maskless(capfd) -> Callable[..., Done]:
+    """Run a command in this process: `maskless("train", "seed=1")`."""
+
+    def run(*words: object) -> Done:
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        return Done(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refusal(maskless, tmp_path_factory, monkeypatch) -> Callable[..., str]:
+    """Run a command that the user got wrong, in a folder of its own; the sentence that it ends with.
+
+    It ends with exit code 2, one line and no traceback, and leaves nothing in its folder.
+    """
+
+    def run(*words: object) -> str:
+        folder = tmp_path_factory.mktemp("work")
+        monkeypatch.chdir(folder)
+        done = maskless(*words)
+        assert done.code == 2, done
+        assert done.err.startswith("maskless: ")
+        assert done.err.count("\n") == 1, done.err
+        assert "Traceback" not in done.err + done.out
+        assert not list(folder.iterdir())
+        return done.err.removeprefix("maskless: ").rstrip("\n")
+
+    return run
+
+
+#: Rendered tissue of which nothing takes long.
+TINY_TISSUE = ("dataset=synthetic", "dataset.size_px=96", "dataset.tiles={train: 4, val: 2, test: 2}")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """The run of a method that was trained on tiny tissue, for a moment. Copy it before you change it."""
+    return _run(tmp_path_factory, "trained", "preset=tiny", "method=supervised", "test=synthetic", *OF_TEST)
+
+
+@pytest.fixture(scope="session")
+def floor(tmp_path_factory) -> Path:
+    """The run of a method that needs no training, and finds most nuclei."""
+    return _run(tmp_path_factory, "floor", "method=threshold", "test=synthetic", *OF_TEST)
+
+
+OF_TEST = ("test.synthetic.size_px=96", "test.synthetic.tiles={train: 4, val: 2, test: 2}")
+
+
+def _run(tmp_path_factory, study: str, *words: str) -> Path:
+    root = tmp_path_factory.mktemp("runs")
+    assert main(["train", *TINY_TISSUE, *words, f"runs_dir={root}", f"study={study}"]) == 0
+    (run,) = (root / study).iterdir()
+    return run

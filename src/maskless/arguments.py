@@ -27,11 +27,12 @@ def misfit(name: str, value: Any, annotation: Any) -> str:
     not have (a class of ours, say) nothing is asked.
     """
     options = _options(annotation)
+    shown = "null" if value is None else repr(value)
     if not any(_is_a(value, option) for option in options):
-        return f"must be {' or '.join(filter(None, map(_in_words, options)))}, not {value!r}"
+        return f"must be {' or '.join(filter(None, map(_in_words, options)))}, not {shown}"
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and (not math.isfinite(value) or (name.endswith("_px") and value < 0)):
-        return f"must be {'0 or more' if name.endswith('_px') else 'finite'}, not {value!r}"
+        return f"must be {'0 or more' if name.endswith('_px') else 'finite'}, not {shown}"
     return ""
 
 

@@ -44,7 +44,10 @@ def resolve(target: str, trust: Sequence[str] = ()) -> type:
     try:
         found = getattr(import_module(module_name), name)
     except (ImportError, AttributeError) as error:
-        raise UserError(f"the configuration names {target!r}, which cannot be imported: {error}") from error
+        raise UserError(
+            f"the configuration names {target!r}, which cannot be imported ({error}): "
+            "name the folder of an own module with --config-dir, or in PYTHONPATH"
+        ) from error
     # A module of ours also holds what it imports: maskless.x.Popen must not be reachable.
     if not isinstance(found, type) or not _inside(found.__module__, allowed):
         raise UserError(f"the configuration names {target!r}, which is no class of {module_name}")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from maskless import __version__
 from maskless.commands.help import COMMANDS, of_command, overview
-from maskless.commands.words import translate
 from maskless.errors import PartlyDone, UserError, did_you_mean
 
 
@@ -30,10 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if any(word in ("-h", "--help") for word in rest):
             print(of_command(command))
             return 0
-        overrides = translate(rest)
         from maskless.commands.compose import run_command
 
-        run_command(command, overrides)
+        run_command(command, rest)
     except UserError as error:
         return _stop(str(error), 2)
     except PartlyDone as error:

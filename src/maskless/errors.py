@@ -13,12 +13,15 @@ class PartlyDone(Exception):
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """'; did you mean 'x'?' with the known words nearest to `word`, or the whole list if none is near."""
+    """'; did you mean 'x'?' with the known words nearest to `word`, or all of them if none is near.
+
+    More than 30 are not listed.
+    """
     words = sorted(set(known))
     near = get_close_matches(word, words, n=3, cutoff=0.6)
     if near:
         return "; did you mean " + " or ".join(f"'{w}'" for w in near) + "?"
-    return f"; known: {', '.join(words)}" if words else ""
+    return f"; known: {', '.join(words)}" if 0 < len(words) <= 30 else ""
 
 
 def first_three(problems: Sequence[str]) -> str:

@@ -82,6 +82,8 @@ class Run:
     def open(cls, path: str | Path) -> "Run":
         """The run at `path`. Raises UserError if there is none."""
         run = cls(Path(path))
+        if not run.path.is_dir():
+            raise UserError(f"there is no run directory {path}; give one that `maskless train` made")
         for name in ("config.yaml", "state.json"):
             if not (run.path / name).is_file():
                 raise UserError(

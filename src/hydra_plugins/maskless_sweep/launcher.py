@@ -41,19 +41,16 @@ class ProcessLauncher(Launcher):
             rows = list(pool.map(_run, _names(job_overrides), job_overrides, reports))
         _write_table(sweep, rows)
         _print_table(rows)
-        failed = [row for row in rows if row["state"] != "finished"]
-        problem = PartlyDone(
-            f"{len(failed)} of {len(rows)} jobs failed; the table is {sweep}: {_why(failed)}"
-        )
-        return [
-            _returned(row, overrides, problem) for row, overrides in zip(rows, job_overrides, strict=True)
-        ]
+        if failed := [row for row in rows if row["state"] != "finished"]:
+            named = "; ".join(f"{row['job']} ({row['why']})" for row in failed)
+            raise PartlyDone(f"{len(failed)} of {len(rows)} jobs failed; the table is {sweep}: {named}")
+        return [_returned(row, overrides) for row, overrides in zip(rows, job_overrides, strict=True)]
 
 
 def _names(job_overrides: Sequence[Sequence[str]]) -> list[str]:
     """What tells the jobs of a sweep apart: the overrides that not all of them have."""
     common = set.intersection(*map(set, job_overrides))
-    return [" ".join(word for word in words if word not in common) or "the job" for words in job_overrides]
+    return [" ".join(word for word in words if word not in common) or words[0] for words in job_overrides]
 
 
 def _run(name: str, overrides: Sequence[str], report: Path) -> dict[str, Any]:
@@ -82,16 +79,11 @@ def _is_flag(word: str, alone: bool = False) -> bool:
     return word in _FLAGS_OF_JOBS or (not alone and word.startswith(tuple(f"{f}=" for f in _FLAGS_OF_JOBS)))
 
 
-def _returned(row: dict[str, Any], overrides: Sequence[str], problem: PartlyDone) -> JobReturn:
+def _returned(row: dict[str, Any], overrides: Sequence[str]) -> JobReturn:
     result = JobReturn(overrides=list(overrides))
-    failed = row["state"] != "finished"
-    result.status = JobStatus.FAILED if failed else JobStatus.COMPLETED
-    result.return_value = problem if failed else row["value"]
+    result.status = JobStatus.COMPLETED
+    result.return_value = row["value"]
     return result
-
-
-def _why(rows: Sequence[dict[str, Any]]) -> str:
-    return "; ".join(f"{row['job']} ({row['why']})" for row in rows)
 
 
 def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -16,20 +16,22 @@ from omegaconf.errors import OmegaConfBaseException
 
 from maskless.arguments import misfit
 from maskless.commands.sentences import sentence
+from maskless.commands.words import translate
 from maskless.errors import UserError, did_you_mean
 from maskless.paths import CONF
 
 Config = dict[str, Any]
 
 
-def run_command(command: str, overrides: Sequence[str]) -> None:
-    """Compose the configuration and hand it to the command's `run`; with -m, once a job.
+def run_command(command: str, words: Sequence[str]) -> None:
+    """Compose the configuration from what was typed, and hand it to the command's `run`; with -m, once a job.
 
     Raises UserError for what cannot be composed, in one sentence that suggests the near names.
     """
+    overrides = translate(words)
     if command != "train" and ("-m" in overrides or "--multirun" in overrides):
         raise UserError(f"-m is for sweeps of train: {command} takes one configuration at a time")
-    if own := config_dir(overrides):
+    if own := config_dir(words):
         sys.path.insert(0, str(own))
 
     raised: list[Exception] = []
@@ -37,7 +39,7 @@ def run_command(command: str, overrides: Sequence[str]) -> None:
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
     def job(composed: Any) -> None:
         try:
-            import_module(f"maskless.commands.{command}").run(_plain(command, composed, overrides))
+            import_module(f"maskless.commands.{command}").run(_plain(command, composed, words))
         except Exception as error:  # raised again below: Hydra would print a heading of its own
             raised.append(error)
 
@@ -78,21 +80,21 @@ def refuse_misfits(command: str, config: Mapping[str, Any]) -> None:
             raise UserError(f"{command} cannot do without {group}: {group}={default}, for one")
 
 
-def _plain(command: str, composed: Any, overrides: Sequence[str]) -> Config:
+def _plain(command: str, composed: Any, words: Sequence[str]) -> Config:
     """The configuration as plain values, with what a command wants to know of its making."""
     try:
         config: Config = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)  # type: ignore
     except OmegaConfBaseException as error:
-        raise UserError(sentence(command, overrides, error)) from error
+        raise UserError(sentence(command, words, error)) from error
     known = [key for key in {**_options(command), **_groups(command)} if key != "preset"]
     for key in config:  # one that Hydra accepted, with a +, but nothing reads
         if key not in known:
             raise UserError(f"{command} has no option {key!r}{did_you_mean(str(key), known)}")
     refuse_misfits(command, config)
-    own = config_dir(overrides)
+    own = config_dir(words)
     config["trust"] = [*config["trust"], *(path.stem for path in (own.glob("*.py") if own else ()))]
     config["choices"] = {k: v for k, v in HydraConfig.get().runtime.choices.items() if "hydra" not in k}
-    config["command"] = ["maskless", command, *overrides]
+    config["command"] = ["maskless", command, *words]
     return config
 
 

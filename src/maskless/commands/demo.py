@@ -10,7 +10,7 @@ from rich.console import Console
 from skimage.data import immunohistochemistry
 
 from maskless.commands.compose import Config, run_command
-from maskless.commands.words import translate
+from maskless.errors import UserError
 from maskless.runs import Run
 
 #: Rendered Ki67 tissue at 20x, which is about the scale of the photograph.
@@ -22,7 +22,10 @@ def run(config: Config) -> None:
     output = Path(config["output"])
     where = [f"runs_dir={output.parent}", f"study={output.name}"]
     photograph = output / "photograph" / "ihc.png"
-    photograph.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        photograph.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to output={output}: choose another folder") from error
     Image.fromarray(immunohistochemistry()).save(photograph)
 
     before = set(output.glob("*/state.json"))
@@ -45,4 +48,4 @@ def run(config: Config) -> None:
 def _maskless(command: str, *words: str) -> None:
     """Say the command, then do it."""
     print(f"\n$ maskless {command} {shlex.join(words)}", file=sys.stderr)
-    run_command(command, translate(words))
+    run_command(command, words)

@@ -1,9 +1,10 @@
 """maskless evaluate: score a run, or a method that needs no training, image by image."""
 
-from maskless.build import build
-from maskless.commands.compose import (
-    Config,
+from maskless.commands.compose import Config
+from maskless.commands.objects import (
+    build_hardware,
     build_method,
+    build_source,
     build_sources,
     check_fit,
     create_run,
@@ -14,6 +15,7 @@ from maskless.commands.scoring import print_scores, score_into
 from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.hardware import Hardware
+from maskless.inference.scoring import refuse_unscorable
 from maskless.load import as_segmenter, load
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
@@ -22,7 +24,7 @@ from maskless.signals import Role
 
 def run(config: Config) -> None:
     """Score what `run=` or `method=` names on a part of its source, and print the means over images."""
-    hardware = Hardware(**config["hardware"])
+    hardware = build_hardware(config)
     trained = bool(config["run"])
     run, segmenter, source = _of_run(config, hardware) if trained else _untrained(config, hardware)
     print(f"run: {run.path}")
@@ -44,15 +46,16 @@ def _of_run(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Source]
         raise UserError("evaluate takes run= or method=, not both: a run knows its method")
     run = Run.open(config["run"])
     segmenter = load(run.path, config["trust"], hardware)
-    spec = config.get("dataset") or _where_data_is(run.config["dataset"], config["data_root"])
-    source = build(spec, config["trust"])
+    spec = config.get("dataset") or _where_data_is(run.config.get("dataset"), config["data_root"])
+    source = build_source(spec, config)
     refuse_problems([source])
+    refuse_unscorable(source, config["part"])
     return run, segmenter, source
 
 
-def _where_data_is(spec: Config, data_root: str | None) -> Config:
+def _where_data_is(spec: Config | None, data_root: str | None) -> Config | None:
     """The source that a run was trained on, below today's data_root if it was found by one."""
-    if data_root and spec.get("data_root"):
+    if data_root and spec and spec.get("data_root"):
         return {**spec, "data_root": data_root}
     return spec
 
@@ -66,7 +69,8 @@ def _untrained(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Sour
     sources = build_sources(config)
     if Role.MAIN not in sources:
         raise UserError("name what to score on: dataset=...")
-    check_fit(name_of(config, "method"), stage.needs, sources)
+    check_fit(config, stage.needs, sources)
     refuse_problems(sources.values())
+    refuse_unscorable(sources[Role.MAIN], config["part"])
     run = create_run(config, sources)
     return run, as_segmenter(stage, hardware, config["mpp"]), sources[Role.MAIN]

@@ -12,10 +12,10 @@ from maskless.build import TARGET, build, resolve
 from maskless.commands.compose import Config, config_dir
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
-from maskless.errors import UserError, did_you_mean, first_three
+from maskless.errors import UserError, first_three
 from maskless.paths import CONF
 from maskless.runs import Run
-from maskless.signals import Need, Role, Signal, with_derived
+from maskless.signals import Need, Role, with_derived
 
 if TYPE_CHECKING:  # torch, which prepare does without
     from maskless.hardware import Hardware
@@ -111,23 +111,9 @@ def refuse_problems(sources: Iterable[Source]) -> None:
     for source in sources:
         if problems := source.problems():
             raise UserError(
-                f"{source.name} cannot be used: {first_three(problems)}; maskless prepare lists them all"
+                f"{source.name} cannot be used: {first_three(problems).rstrip('.')}; "
+                "maskless prepare shows all that is wrong"
             )
-
-
-def refuse_unscorable(source: Source, part: str) -> None:
-    """Raise UserError for a source or a part on which nothing can be scored."""
-    if Signal.INSTANCES not in source.offers:
-        raise UserError(
-            f"{source.name}{f' at {source.place}' if source.place else ''} has no instances, so nothing can "
-            "be scored on it; maskless predict segments its images"
-        )
-    if not source.items(part):
-        parts = source.splits()[source.split].parts
-        raise UserError(
-            f"{source.name} has no images in part {part!r} of split {source.split!r}"
-            + did_you_mean(part, [name for name, items in parts.items() if items])
-        )
 
 
 # -- runs ----------------------------------------------------------------------------------------------------

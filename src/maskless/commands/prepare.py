@@ -2,10 +2,11 @@
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from maskless.commands.compose import Config, build_sources
+from maskless.commands.compose import Config
+from maskless.commands.objects import build_sources
+from maskless.commands.progress import tracked
 from maskless.data.source import PARTS, Source
 from maskless.errors import UserError
 from maskless.signals import Role, Signal
@@ -18,18 +19,27 @@ def run(config: Config) -> None:
     """
     source = build_sources(config)[Role.MAIN]
     console = Console(soft_wrap=True)
-    for problem in (problems := source.problems()):
-        console.print(f"problem: {problem}", highlight=False)
+    problems = source.problems()
+    sentences = [f"problem: {problem}" for problem in problems]
     if not problems:
         console.print(_table(source))
-        for remark in source.extra():
-            console.print(f"note: {remark}", highlight=False)
-    console.print(f"licence: {source.licence}\nhow to get it: {source.how_to_get}", highlight=False)
+    sentences += [f"note: {remark}" for remark in _extra(source)]
+    sentences += [f"licence: {source.licence}", f"how to get it: {source.how_to_get}"]
+    for sentence in sentences:
+        console.print(sentence, highlight=False, markup=False)
     if problems:
         raise UserError(f"{source.name} has {len(problems)} problem{'s' * (len(problems) > 1)}, listed above")
 
 
+def _extra(source: Source) -> list[str]:
+    try:
+        return source.extra()
+    except UserError:  # without its splits nothing is known to be extra; that is a problem, and listed
+        return []
+
+
 def _table(source: Source) -> Table:
+    source.items("train")  # names the splits there are, if this is none
     split = source.splits()[source.split]
     leaky = " (leaky: a patient stands in more than one part)" if split.leaky else ""
     table = Table(
@@ -41,7 +51,7 @@ def _table(source: Source) -> Table:
         items = split.parts.get(part, ())
         nuclei, sizes = 0, set()
         wanted = [signal for signal in (Signal.IMAGE, Signal.INSTANCES) if signal in source.offers]
-        for item in track(items, part, transient=True):
+        for item in tracked(items, part):
             sample = source.read(item, wanted)
             sizes.add("x".join(map(str, sample[Signal.IMAGE].shape[:2])))
             if Signal.INSTANCES in wanted:

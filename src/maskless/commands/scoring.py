@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
+from maskless.commands.progress import tracked
 from maskless.data.source import Source
 from maskless.inference.scoring import score_source
 from maskless.runs import Run
@@ -24,9 +24,8 @@ def score_into(
     if predictions:
         folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []
-    images = len(source.items(part))
     scored = score_source(segmenter, source, part)
-    for one in track(scored, f"{source.name} {part}", total=images, disable=not progress, transient=True):
+    for one in tracked(scored, f"{source.name} {part}", len(source.items(part)), progress):
         rows.extend(one.rows)
         if predictions:
             write_label_png(folder / f"{one.sample.item.id}.png", one.found)

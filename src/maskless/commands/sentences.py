@@ -32,6 +32,9 @@ def sentence(command: str, overrides: Sequence[str], error: Exception) -> str:
     if "Config group override must be a string" in first:
         nothing = [word for word in overrides if word.endswith("=null")]
         return f"{' and '.join(nothing) or 'a group'} names nothing: leave it out, or name one"
+    if first.startswith("Multiple values for "):
+        key = first.removeprefix("Multiple values for ").partition(". ")[0]
+        return f"{key} is there already: write {key}=... without +"
     if isinstance(error, ConfigCompositionException) and "'" in first:
         return _of_override(command, first, error.__cause__)
     return f"the configuration cannot be composed: {first}"
@@ -39,7 +42,7 @@ def sentence(command: str, overrides: Sequence[str], error: Exception) -> str:
 
 def _of_override(command: str, first: str, cause: BaseException | None) -> str:
     """For an override that names nothing, names what is there already, or gives what cannot be."""
-    key = first.split("'")[1].partition("@")[0]
+    key = first.split("'")[1].rpartition("@")[2]
     if first.startswith("Could not override"):
         if cause is not None and "is not in struct" not in str(cause):
             return f"{key} cannot be set: {str(cause).partition(chr(10))[0]}"
@@ -48,6 +51,9 @@ def _of_override(command: str, first: str, cause: BaseException | None) -> str:
         return f"{key} is there already: write {key}=... without +"
     if first.startswith("Could not delete"):
         return f"{key} cannot be removed with ~, because it is not there"
+    if first.startswith("Ambiguous value"):
+        name, _, values = key.partition("=")
+        return f"{key} is a sweep, which needs -m (a list is {name}=[{values}])"
     return f"the configuration cannot be composed: {first}"
 
 
@@ -60,7 +66,8 @@ def _known_words(command: str) -> set[str]:
 
     def walk(node: Mapping, prefix: str) -> None:
         for key, value in node.items():
-            words.add(f"{prefix}{key}")
+            if not str(key).startswith("_"):
+                words.add(f"{prefix}{key}")
             if isinstance(value, Mapping):
                 walk(value, f"{prefix}{key}.")
 
@@ -75,5 +82,5 @@ def _near(key: str, known: Collection[str]) -> str:
     elsewhere = sorted(word for word in known if word.rpartition(".")[2] == leaf)
     if elsewhere:
         return f"; did you mean {' or '.join(map(repr, elsewhere))}?"
-    beside = {word for word in known if word.rpartition(".")[0] == parent}
-    return did_you_mean(key, beside or {word for word in known if "." not in word})
+    beside = {word.rpartition(".")[2] for word in known if word.rpartition(".")[0] == parent}
+    return did_you_mean(leaf, beside) if beside else did_you_mean(key, {w for w in known if "." not in w})

@@ -1,9 +1,12 @@
 """maskless train: compose, check, train, score."""
 
-from maskless.build import build
-from maskless.commands.compose import (
-    Config,
+from collections.abc import Mapping
+
+from maskless.commands.compose import Config, refuse_misfits
+from maskless.commands.objects import (
+    build_hardware,
     build_method,
+    build_source,
     build_sources,
     check_fit,
     create_run,
@@ -11,28 +14,41 @@ from maskless.commands.compose import (
     refuse_problems,
     report_job,
 )
+from maskless.commands.progress import bars
 from maskless.commands.scoring import mean_of, print_scores, score_into
+from maskless.data.datamodule import TrainingSet
 from maskless.data.source import Source
+from maskless.data.transforms import Pipeline
+from maskless.errors import UserError
 from maskless.hardware import Hardware
-from maskless.load import as_segmenter
+from maskless.inference.scoring import refuse_unscorable
+from maskless.load import as_segmenter, read_checkpoint
 from maskless.methods.stage import Stage
 from maskless.runs import Run
 from maskless.signals import Role, Signal
 from maskless.training.train_stage import seed_networks, train_stage
+
+#: What a resumed run takes from the command line; all else is as it was.
+OF_TODAY = ("resume", "trust", "progress")
 
 
 def run(config: Config) -> float | None:
     """Train, score, and return the mean validation score that chose the model, if there is one."""
     resumed = Run.open(config["resume"]) if config["resume"] else None
     if resumed:
-        config = {**resumed.config, "trust": config["trust"], "progress": config["progress"]}
-    hardware = Hardware(**config["hardware"])
+        config = _stored(resumed, config)
+    if config["checkpoint_every"] < 1:
+        raise UserError(f"checkpoint_every={config['checkpoint_every']} steps must be at least 1")
+    hardware = build_hardware(config)
     sources = build_sources(config)
-    tests = {name: build(spec, config["trust"]) for name, spec in config["test"].items()}
+    tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
     seed_networks(config["seed"])
     stage = build_method(config)
-    check_fit(name_of(config, "method"), stage.needs, sources)
+    check_fit(config, stage.needs, sources)
     refuse_problems([*sources.values(), *tests.values()])
+    for source in tests.values():
+        refuse_unscorable(source, "test")
+    _refuse_untrainable(stage, sources)
 
     run = resumed or create_run(config, sources)
     print(f"run: {run.path}")
@@ -40,6 +56,27 @@ def run(config: Config) -> float | None:
         value = _train_and_score(config, run, stage, sources, tests, hardware, resume=resumed is not None)
     report_job(run, value)
     return value
+
+
+def _stored(run: Run, config: Config) -> Config:
+    """The configuration of the run to go on with. Raises UserError for options that would have no effect."""
+    for word in config["command"][2:]:
+        key, equals, _ = word.partition("=")
+        if equals and not key.startswith("-") and key not in OF_TODAY:
+            raise UserError(
+                f"resume goes on with the run's own configuration: {word} has no effect, leave it out"
+            )
+    stored = {**run.config, **{key: config[key] for key in ("trust", "progress")}}
+    refuse_misfits("train", stored)
+    if run.checkpoint("last").is_file():
+        read_checkpoint(run.checkpoint("last"))
+    return stored
+
+
+def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
+    """Raise UserError if there is nothing to learn from, or the augmentation cannot be built."""
+    if stage.trains:
+        TrainingSet(sources, stage.needs, Pipeline(stage.augment, stage.crop_px), seed=0, stage="")
 
 
 def _train_and_score(
@@ -61,7 +98,7 @@ def _train_and_score(
             seed=config["seed"],
             checkpoint_every=config["checkpoint_every"],
             resume=resume,
-            progress=config["progress"],
+            progress=bars(config["progress"]),
         )
     main = sources[Role.MAIN]
     segmenter = as_segmenter(stage, hardware, config["mpp"])

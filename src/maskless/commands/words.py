@@ -17,71 +17,79 @@ SHORT = {
     "postprocess": "postprocess@method.chain",
     "augment": "augment@method.augment",
 }
-#: Keys whose values are paths.
-PATHS = {
-    "input",
-    "output",
-    "run",
-    "resume",
-    "data_root",
-    "runs_dir",
-    "dataset.path",
-    "prior.path",
-    "target.path",
+#: Keys whose values are paths, beside all that end in `.path`.
+PATHS = {"input", "output", "run", "resume", "data_root", "runs_dir"}
+#: Where studies are: a folder each, below the working folder.
+STUDIES = Path("experiments")
+#: Hydra's flags that we pass on, with the values they take; help and version are ours.
+FLAGS = {
+    "-m": None,
+    "--multirun": None,
+    "--config-dir": "a folder",
+    "--cfg": "job, hydra or all",
+    "--resolve": None,
 }
-#: Hydra's flags that we pass on; help and version are ours.
-FLAGS = ("--multirun", "--config-dir", "--cfg", "--resolve", "--info", "--package")
 
 
 def translate(words: Sequence[str]) -> list[str]:
-    """The words after the command, as Hydra takes them. Raises UserError for a flag it does not have."""
-    result: list[str] = []
-    takes_value = False
-    for word in words:
-        if takes_value or word == "-m":
-            result.append(word)
-            takes_value = False
-        elif word.startswith("-"):
-            flag = word.partition("=")[0]
-            if flag not in FLAGS:
-                raise UserError(
-                    f"there is no flag {flag!r}{did_you_mean(flag, FLAGS)}; options are written key=value"
-                )
-            takes_value = flag in ("--config-dir", "--cfg", "--package") and "=" not in word
-            result.append(word)
-        else:
-            result.extend(_translate_override(word))
-    return result
+    """The words after the command, as Hydra takes them: its flags, which it wants together, and overrides.
+
+    Raises UserError for a word that cannot be read.
+    """
+    flags: list[str] = []
+    overrides: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            overrides.extend(_override(word))
+            continue
+        flag, equals, value = word.partition("=")
+        if flag not in FLAGS:
+            known = [known for known in FLAGS if known.startswith("--")]
+            raise UserError(
+                f"there is no flag {flag!r} (options are written key=value){did_you_mean(flag, known)}"
+            )
+        flags.append(flag)
+        if FLAGS[flag]:
+            value = value if equals else next(rest, "")
+            if not value or (flag == "--cfg" and value not in ("job", "hydra", "all")):
+                raise UserError(f"{flag} takes {FLAGS[flag]}" + (f", not {value!r}" if value else ""))
+            flags.append(value)
+        elif equals:
+            raise UserError(f"{flag} takes no value")
+    return [*flags, *overrides]
 
 
-def _translate_override(word: str) -> list[str]:
+def _override(word: str) -> list[str]:
     key, equals, value = word.partition("=")
-    if not equals and not key.startswith("~"):
+    if not key or not (equals or key.startswith("~")):
         raise UserError(f"cannot read {word!r}: options are written key=value")
     if key in SHORT:
         return [f"{SHORT[key]}={value}"]
-    if key in PATHS:
+    plain = key.lstrip("+")
+    if plain in PATHS or plain.endswith(".path"):
         return [f"{key}={_quoted(value)}"]
     if key == "runs":
-        return [f"runs=[{','.join(_quoted(path) for path in _split_list(value))}]"]
+        return [f"runs=[{','.join(map(_quoted, _listed(value)))}]"]
     if key == "test":
-        return [f"+dataset@test.{name}={name}" for name in _split_list(value)]
-    if key == "experiment":
-        return _experiment(value)
+        return [f"+dataset@test.{name}={name}" for part in _listed(value) for name in part.split(",")]
+    # A job of a sweep is given what became of experiment=, without the folder that it was found in.
+    if key == "experiment" or (key.startswith("+") and _study(f"{plain}/{value}").is_file()):
+        return _experiment(value if key == "experiment" else f"{plain}/{value}")
     return [word]
 
 
-def _split_list(value: str) -> list[str]:
+def _listed(value: str) -> list[str]:
     """'[a,b]' or 'a' to words. A path with a comma stands in quotes inside the brackets."""
-    inner = value[1:-1] if value.startswith("[") and value.endswith("]") else None
-    if inner is None:
+    if not (value.startswith("[") and value.endswith("]")):
         return [value]
-    quoted_or_plain = re.findall(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+)""", inner)
+    quoted_or_plain = re.findall(r"""\s*('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+)""", value[1:-1])
     return [word.strip() for word in quoted_or_plain]
 
 
 def _quoted(value: str) -> str:
-    if value in ("null", "") or (len(value) > 1 and value[0] == value[-1] and value[0] in "'\""):
+    """A path in Hydra's quotes, unless it stands in quotes already, as in the jobs of a sweep."""
+    if value in ("null", "") or re.fullmatch(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", value):
         return value
     # In Hydra's quoted strings a backslash escapes only before a quote or at the end.
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", value)
@@ -90,12 +98,18 @@ def _quoted(value: str) -> str:
 
 
 def _experiment(name: str) -> list[str]:
-    """A study: the file experiments/NAME.yaml below the working folder."""
-    root = Path("experiments")
-    if not (root / f"{name}.yaml").is_file():
-        known = [path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.yaml")]
-        raise UserError(f"there is no study experiments/{name}.yaml{did_you_mean(name, known)}")
+    """A study, the file experiments/NAME.yaml: a group that Hydra finds on its search path."""
+    file = _study(name)
+    if not file.is_file():
+        known = [path.relative_to(STUDIES).with_suffix("").as_posix() for path in STUDIES.rglob("*.yaml")]
+        raise UserError(f"there is no study {file}{did_you_mean(name, known)}")
     group, _, option = name.rpartition("/")
     if not group:
         raise UserError(f"a study stands in a folder of its own: experiments/FOLDER/{name}.yaml")
-    return [f"hydra.searchpath=[{_quoted('file://' + str(root.resolve()))}]", f"+{group}={option}"]
+    if "@package _global_" not in file.read_text(encoding="utf-8"):
+        raise UserError(f"the study {file} must begin with the line '# @package _global_'")
+    return [f"hydra.searchpath=[{_quoted('file://' + str(STUDIES.resolve()))}]", f"+{group}={option}"]
+
+
+def _study(name: str) -> Path:
+    return STUDIES / f"{name}.yaml"

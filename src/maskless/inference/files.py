@@ -43,8 +43,9 @@ def predict_files(
 ) -> Iterator[Predicted]:
     """Segment one file after another into `output`; a file that cannot be read is named and skipped.
 
-    Writes NAME.tif (labels), NAME.geojson (outlines for QuPath) and NAME.png (overlay). `mpp` is the pixel
-    spacing of the images in µm/px, if known.
+    Writes NAME.tif (labels), NAME.geojson (outlines for QuPath) and NAME.png (overlay). The folder is made
+    when the first image has been read. `mpp` is the pixel spacing of the images in µm/px, if known. Raises
+    UserError if `output` cannot be written.
     """
     for path in files:
         try:
@@ -52,8 +53,18 @@ def predict_files(
         except UserError as error:
             yield Predicted(path, problem=str(error))
             continue
+        _make(output)
         instances = segmenter.segment(image, mpp=mpp)
         write_labels(output / f"{path.stem}.tif", instances)
         write_geojson(output / f"{path.stem}.geojson", instances)
         write_overlay(output / f"{path.stem}.png", image, instances)
         yield Predicted(path, nuclei=int(np.count_nonzero(np.unique(instances))))
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to output={folder}: {str(error.strerror).lower()}; choose another folder"
+        ) from error

@@ -7,7 +7,7 @@ import numpy as np
 
 from maskless.data.derive import complete
 from maskless.data.source import Source
-from maskless.errors import UserError
+from maskless.errors import UserError, did_you_mean
 from maskless.metrics import scores
 from maskless.segmenter import Segmenter
 from maskless.signals import Sample, Signal
@@ -25,17 +25,11 @@ class Scored:
 def score_source(segmenter: Segmenter, source: Source, part: str) -> Iterator[Scored]:
     """Segment and score every image of a part, one at a time.
 
-    Raises UserError if the source has no instances or the part no images.
+    Raises UserError as `refuse_unscorable` does.
     """
-    if Signal.INSTANCES not in source.offers:
-        raise UserError(
-            f"{source.name} has no instances, so nothing can be scored on it; predict segments it"
-        )
-    items = source.items(part)
-    if not items:
-        raise UserError(f"{source.name} has no images in part {part!r} of split {source.split!r}")
+    refuse_unscorable(source, part)
     wanted = (Signal.IMAGE, Signal.INSTANCES)
-    for item in items:
+    for item in source.items(part):
         sample = complete(source.read(item, wanted), wanted)
         found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
         rows = [
@@ -51,3 +45,20 @@ def score_source(segmenter: Segmenter, source: Source, part: str) -> Iterator[Sc
             for (metric, definition), value in scores(sample[Signal.INSTANCES], found).items()
         ]
         yield Scored(sample, found, rows)
+
+
+def refuse_unscorable(source: Source, part: str) -> None:
+    """Raise UserError if the source has no instances, or the part no images."""
+    if Signal.INSTANCES not in source.offers:
+        where = f" at {source.place}" if source.place else ""
+        raise UserError(
+            f"{source.name}{where} has no instances, so nothing can be scored on it; maskless predict "
+            "segments its images"
+        )
+    if not source.items(part):
+        parts = source.splits()[source.split].parts
+        known = [name for name, items in parts.items() if items]
+        raise UserError(
+            f"{source.name} has no images in part {part!r} of split {source.split!r}"
+            f"{did_you_mean(part, known)}"
+        )

@@ -1,0 +1,150 @@
+"""Every method with every source on every hardware: it composes, or one sentence says why not."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+import torch
+from layouts import write_folder, write_multiorgan
+
+from maskless.cli import main
+from maskless.paths import CONF
+
+METHODS, DATASETS, HARDWARE = (
+    sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in ("method", "dataset", "hardware")
+)
+
+
+class Composed(Exception):
+    """All checks are passed, and the work would begin."""
+
+
+@pytest.fixture(autouse=True)
+def no_work(monkeypatch):
+    def stop(config, sources):
+        raise Composed(config["choices"]["method"])
+
+    monkeypatch.setattr("maskless.commands.train.create_run", stop)
+    monkeypatch.setattr("maskless.commands.evaluate.create_run", stop)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """A data root: multiorgan, and a folder with labels and one without."""
+    root = tmp_path_factory.mktemp("data")
+    write_multiorgan(root / "multiorgan")
+    write_folder(root / "labelled", ["a", "b", "c"])
+    write_folder(root / "images alone", ["a", "b", "c"], labelled=False)
+    return root
+
+
+def words_of(dataset: str, data: Path) -> list[str]:
+    path = [f"dataset.path={data / 'labelled'}"] if dataset == "folder" else []
+    return [f"dataset={dataset}", *path, f"data_root={data}"]
+
+
+def composes(*words: str) -> None:
+    with pytest.raises(Composed):
+        main(list(words))
+
+
+@pytest.mark.parametrize(("method", "dataset"), itertools.product(METHODS, DATASETS))
+@pytest.mark.parametrize("hardware", HARDWARE)
+def test_every_pair(method, dataset, hardware, data, refusal):
+    words = ["train", f"method={method}", f"hardware={hardware}", "preset=tiny", *words_of(dataset, data)]
+    if hardware == "cpu" or torch.cuda.is_available():
+        composes(*words)
+    else:
+        assert refusal(*words) == (
+            "this hardware needs an NVIDIA GPU, and torch sees none here: take hardware=cpu"
+        )
+
+
+@pytest.mark.parametrize("preset", sorted(file.stem for file in (CONF / "preset").glob("*.yaml")))
+def test_every_preset(preset):
+    composes("train", "method=supervised", f"preset={preset}")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_floor_is_evaluated_on_every_source(dataset, data):
+    composes("evaluate", "method=threshold", *words_of(dataset, data))
+
+
+def test_a_missing_signal_names_method_role_source_signal_and_who_has_it(data, refusal):
+    sentence = refusal("train", "method=supervised", "dataset=folder", f"dataset.path={data / 'images alone'}")
+    assert sentence == (
+        f"method supervised needs instances from its main source, and folder at {data / 'images alone'} has none: "
+        "choose another dataset=...; sources that can offer instances: folder, multiorgan, synthetic"
+    )
+
+
+def test_a_method_that_needs_images_alone_takes_a_folder_of_images(data):
+    composes("train", "method=threshold", "dataset=folder", f"dataset.path={data / 'images alone'}")
+
+
+def test_16_mixed_is_for_a_gpu(refusal):
+    sentence = refusal("train", "hardware=cpu", "hardware.precision=16-mixed")
+    assert sentence.startswith("hardware.precision=16-mixed works on a GPU only")
+
+
+# -- a method of the user's own, which needs a source in another role ---------------------------------------
+
+METHOD = """
+from maskless.methods.threshold import Threshold
+from maskless.signals import Need, Role, Signal
+
+
+class Unpaired(Threshold):
+    needs = frozenset({Need(Signal.IMAGE), Need(Signal.MASK, Role.PRIOR)})
+"""
+SOURCE = """
+from maskless.data.readers.synthetic import Synthetic
+from maskless.signals import Signal
+
+
+class Points(Synthetic):
+    name = "dots"
+    may_offer = frozenset({Signal.IMAGE, Signal.POINTS})
+"""
+
+
+@pytest.fixture
+def own(tmp_path) -> str:
+    """A user's folder with the method `unpaired` and the sources `dots` (points alone) and `shapes`."""
+    (tmp_path / "own_unpaired.py").write_text(METHOD)
+    (tmp_path / "own_dots.py").write_text(SOURCE)
+    files = {
+        "method/unpaired.yaml": "defaults: [/postprocess@chain: threshold]\n_target_: own_unpaired.Unpaired\n",
+        "dataset/dots.yaml": "_target_: own_dots.Points\n",
+        "dataset/shapes.yaml": "_target_: maskless.data.readers.synthetic.Synthetic\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return f"--config-dir={tmp_path}"
+
+
+def test_a_missing_prior_is_named_with_the_sources_that_have_it(own, refusal):
+    assert refusal("train", own, "method=unpaired") == (
+        "method unpaired needs mask from a source in the prior role, and none is given: add prior=...; "
+        "sources that can offer mask: folder, multiorgan, shapes, synthetic"
+    )
+
+
+def test_a_prior_without_the_signal_is_named(own, refusal):
+    assert refusal("train", own, "method=unpaired", "prior=dots") == (
+        "method unpaired needs mask from its prior source, and dots has none: choose another prior=...; "
+        "sources that can offer mask: folder, multiorgan, shapes, synthetic"
+    )
+
+
+def test_a_prior_with_the_signal_composes(own, data):
+    composes("train", own, "method=unpaired", "prior=synthetic", "prior.size_px=64")
+    composes("train", own, "method=unpaired", "prior=folder", f"prior.path={data / 'labelled'}")
+
+
+def test_a_chain_that_begins_with_other_maps_does_not_fit(refusal):
+    sentence = refusal("train", "method=threshold", "postprocess=boundary")
+    assert sentence == (
+        "the post-processing of Threshold needs a map 'boundary', which it does not give; known: darkness"
+    )
