@@ -23,8 +23,8 @@ class Done(NamedTuple):
 
 
 @pytest.fixture
-def maskless(capfd) -> Callable[..., Done]:
-    """Run a command in this process: `maskless("train", "seed=1")`."""
+def cli(capfd) -> Callable[..., Done]:
+    """Run a command in this process: `cli("train", "seed=1")`."""
 
     def run(*words: object) -> Done:
         capfd.readouterr()
@@ -35,7 +35,7 @@ def maskless(capfd) -> Callable[..., Done]:
 
 
 @pytest.fixture
-def refusal(maskless, tmp_path_factory, monkeypatch) -> Callable[..., str]:
+def refusal(cli, tmp_path_factory, monkeypatch) -> Callable[..., str]:
     """Run a command that the user got wrong, in a folder of its own; the sentence that it ends with.
 
     It ends with exit code 2, one line and no traceback, and leaves nothing in its folder.
@@ -44,7 +44,7 @@ def refusal(maskless, tmp_path_factory, monkeypatch) -> Callable[..., str]:
     def run(*words: object) -> str:
         folder = tmp_path_factory.mktemp("work")
         monkeypatch.chdir(folder)
-        done = maskless(*words)
+        done = cli(*words)
         assert done.code == 2, done
         assert done.err.startswith("maskless: ")
         assert done.err.count("\n") == 1, done.err

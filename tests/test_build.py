@@ -63,17 +63,20 @@ def test_other_targets_are_refused(target, nested):
         build({"_target_": SYNTHETIC, "tiles": {"train": spec}} if nested else spec)
 
 
-def test_a_refused_target_is_not_even_imported(tmp_path, monkeypatch):
-    (tmp_path / "hostile.py").write_text("raise SystemExit('imported')")
+@pytest.mark.parametrize("module", ["hostile", "maskless_hostile", "masklesshostile"])
+def test_a_refused_target_is_not_even_imported(tmp_path, monkeypatch, module):
+    (tmp_path / f"{module}.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError, match=r"trust=\[hostile\]"):
-        build({"_target_": "hostile.Thing"})
-    assert "hostile" not in sys.modules
+    with pytest.raises(UserError, match=rf"trust=\[{module}\]"):
+        build({"_target_": f"{module}.Thing"})
+    assert module not in sys.modules
 
 
 def test_trust_opens_one_module_and_what_is_its_own(tmp_path, monkeypatch):
     (tmp_path / "mine_alone.py").write_text(
-        "from subprocess import Popen\nclass Thing:\n    def __init__(self, a=1): self.a = a\ndef make(): pass\n"
+        "from subprocess import Popen\n"
+        "class Thing:\n    def __init__(self, a=1): self.a = a\n"
+        "def make(): pass\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     assert build({"_target_": "mine_alone.Thing", "a": 2}, ["mine_alone"]).a == 2

@@ -1,4 +1,5 @@
 import json
+import logging
 import multiprocessing
 import threading
 from datetime import datetime
@@ -15,7 +16,9 @@ CONFIG = {"method": {"_target_": "maskless.x.Y", "lr": 1e-5, "names": ["ä", "b 
 
 
 def create(root: Path, name: str = "threshold-synthetic-0") -> Run:
-    return Run.create(root, "study", name, CONFIG, ["maskless", "train", "a=b c"], {"main": {"name": "synthetic"}})
+    return Run.create(
+        root, "study", name, CONFIG, ["maskless", "train", "a=b c"], {"main": {"name": "synthetic"}}
+    )
 
 
 def test_what_is_created_is_read_back(tmp_path):
@@ -97,7 +100,7 @@ def test_a_broken_state_is_named(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot write a run below .*runs_dir="):
+    with pytest.raises(UserError, match=r"cannot write a run below .*runs_dir="):
         create(tmp_path / "file")
 
 
@@ -110,12 +113,33 @@ def test_a_run_is_running_then_finished(tmp_path):
         assert run.state["state"] == "finished"
 
 
-@pytest.mark.parametrize(("error", "why"), [(ValueError("no room"), "no room"), (KeyboardInterrupt(), "KeyboardInterrupt")])
+@pytest.mark.parametrize(
+    ("error", "why"), [(ValueError("no room"), "no room"), (KeyboardInterrupt(), "KeyboardInterrupt")]
+)
 def test_a_failed_run_says_why(tmp_path, error, why):
     run = create(tmp_path)
     with pytest.raises(type(error)), run.recorded():
         raise error
     assert (run.state["state"], run.state["why"]) == ("failed", why)
+
+
+def test_the_log_takes_what_is_said_while_the_run_is_at_work_and_the_traceback_of_a_failure(tmp_path):
+    run = create(tmp_path)
+    log = logging.getLogger("maskless.somewhere")
+
+    def work():
+        with run.recorded():
+            log.info("working")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    log.info("gone")
+    text = (run.path / "log.txt").read_text()
+    assert "working" in text
+    assert "Traceback" in text
+    assert "ZeroDivisionError" in text
+    assert "gone" not in text
 
 
 def test_scoring_a_finished_run_again_does_not_make_it_a_failed_one(tmp_path):

@@ -46,6 +46,10 @@ class Hardware:
             )
         if self.accelerator == "gpu" and not torch.cuda.is_available():
             raise UserError("this hardware needs an NVIDIA GPU, and torch sees none here: take hardware=cpu")
+        if self.accelerator == "gpu" and self.devices > torch.cuda.device_count():
+            raise UserError(
+                f"hardware.devices={self.devices}, but torch sees {torch.cuda.device_count()} GPUs here"
+            )
 
     @property
     def resolved_precision(self) -> str:

@@ -9,12 +9,14 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     metrics.csv     a row an epoch
     scores.csv      a row an image and metric
     predictions/    label maps, uint16 PNG
-    figures/ log.txt
+    figures/        pictures for the report
+    log.txt         what was logged, and the traceback of a failure
 """
 
 import csv
 import io
 import json
+import logging
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -128,17 +130,22 @@ class Run:
 
     @contextmanager
     def recorded(self, finished: bool = False) -> Iterator[None]:
-        """While work is done: running, then finished, or failed and why. A `finished` run stays as it is."""
-        if finished:
-            yield
-            return
-        self.mark("running")
-        try:
-            yield
-        except BaseException as error:
-            self.mark("failed", why=str(error) or type(error).__name__)
-            raise
-        self.mark("finished")
+        """While work is done: running, then finished, or failed and why. A `finished` run stays as it is.
+
+        Meanwhile log.txt takes what maskless and Lightning log, warnings, and the traceback of a failure.
+        """
+        with _log_to(self.path / "log.txt"):
+            try:
+                if not finished:
+                    self.mark("running")
+                yield
+            except BaseException as error:
+                logging.getLogger("maskless").error("stopped", exc_info=error)
+                if not finished:
+                    self.mark("failed", why=str(error) or type(error).__name__)
+                raise
+            if not finished:
+                self.mark("finished")
 
     def checkpoint(self, name: str) -> Path:
         """Where the checkpoint `best` or `last` is, or will be."""
@@ -194,6 +201,29 @@ class Run:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.path / name} cannot be read: {error}") from error
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    try:
+        handler = logging.FileHandler(path, encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): copy the run to a folder of yours"
+        ) from error
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(name) for name in ("maskless", "lightning.pytorch", "py.warnings")]
+    logging.getLogger("maskless").setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()
 
 
 def _exclusive(parent: Path, name: str) -> Path:

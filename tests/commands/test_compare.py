@@ -135,7 +135,7 @@ def test_pictures_of_a_run_are_shown_by_their_names(folder, capsys):
         (["runs=failed"], "failed: no memory"),
         (["runs=good", "output=report.pdf"], "output=report.pdf must end in .html"),
         (["runs=good", "output=nowhere/report.html"], "nowhere does not exist"),
-        (["runs=good", "images=few"], "images=few is no number of images"),
+        (["runs=good", "images=few"], "images must be a whole number, not 'few'"),
         (["runs=good", "images=-1"], "images=-1 is no number of images"),
         (["runs=good", "image=2"], "compare has no option 'image'"),
     ],

@@ -48,7 +48,7 @@ def composes(*words: str) -> None:
         main(list(words))
 
 
-@pytest.mark.parametrize(("method", "dataset"), itertools.product(METHODS, DATASETS))
+@pytest.mark.parametrize(("method", "dataset"), list(itertools.product(METHODS, DATASETS)))
 @pytest.mark.parametrize("hardware", HARDWARE)
 def test_every_pair(method, dataset, hardware, data, refusal):
     words = ["train", f"method={method}", f"hardware={hardware}", "preset=tiny", *words_of(dataset, data)]
@@ -71,15 +71,24 @@ def test_the_floor_is_evaluated_on_every_source(dataset, data):
 
 
 def test_a_missing_signal_names_method_role_source_signal_and_who_has_it(data, refusal):
-    sentence = refusal("train", "method=supervised", "dataset=folder", f"dataset.path={data / 'images alone'}")
+    path = data / "images alone"
+    sentence = refusal("train", "method=supervised", "dataset=folder", f"dataset.path={path}")
     assert sentence == (
-        f"method supervised needs instances from its main source, and folder at {data / 'images alone'} has none: "
-        "choose another dataset=...; sources that can offer instances: folder, multiorgan, synthetic"
+        f"method supervised needs instances from its main source, and folder at {path} has none: choose "
+        "another dataset=...; sources that can offer instances: folder, multiorgan, synthetic"
     )
 
 
 def test_a_method_that_needs_images_alone_takes_a_folder_of_images(data):
     composes("train", "method=threshold", "dataset=folder", f"dataset.path={data / 'images alone'}")
+
+
+def test_more_devices_than_there_are(refusal, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    composes("train", "hardware=gpu", "hardware.devices=2")
+    sentence = refusal("train", "hardware=gpu", "hardware.devices=3")
+    assert sentence == "hardware.devices=3, but torch sees 2 GPUs here"
 
 
 def test_16_mixed_is_for_a_gpu(refusal):
@@ -114,7 +123,9 @@ def own(tmp_path) -> str:
     (tmp_path / "own_unpaired.py").write_text(METHOD)
     (tmp_path / "own_dots.py").write_text(SOURCE)
     files = {
-        "method/unpaired.yaml": "defaults: [/postprocess@chain: threshold]\n_target_: own_unpaired.Unpaired\n",
+        "method/unpaired.yaml": (
+            "defaults: [/postprocess@chain: threshold]\n_target_: own_unpaired.Unpaired\n"
+        ),
         "dataset/dots.yaml": "_target_: own_dots.Points\n",
         "dataset/shapes.yaml": "_target_: maskless.data.readers.synthetic.Synthetic\n",
     }

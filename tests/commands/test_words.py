@@ -8,7 +8,9 @@ from maskless.errors import UserError
 
 PARSER = OverridesParser.create()
 #: What Hydra's grammar gives a meaning to, and other trouble.
-AWKWARD = st.text(st.sampled_from(list("ab'\"\\[]{}(),=:$%@ \täßé日~#+-!*?;&|<>`./0")), min_size=1, max_size=12)
+AWKWARD = st.text(
+    st.sampled_from(list("ab'\"\\[]{}(),=:$%@ \täßé日~#+-!*?;&|<>`./0")), min_size=1, max_size=12
+)
 PATHS = AWKWARD | st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1)
 
 
@@ -23,7 +25,9 @@ def quoted_already(path: str) -> bool:
     return len(path) > 1 and path[0] == path[-1] and path[0] in "'\""
 
 
-@pytest.mark.parametrize("key", ["input", "output", "run", "resume", "data_root", "runs_dir", "dataset.path", "+run"])
+@pytest.mark.parametrize(
+    "key", ["input", "output", "run", "resume", "data_root", "runs_dir", "dataset.path", "+run"]
+)
 @given(path=PATHS)
 @example(path="a b")
 @example(path=" leading and trailing ")
@@ -87,7 +91,16 @@ def test_short_words(word, translated):
 
 def test_flags_come_first_wherever_they_stand():
     words = ["seed=1", "--config-dir", "my own", "-m", "method=a", "--cfg=job", "--resolve"]
-    assert translate(words) == ["--config-dir", "my own", "-m", "--cfg", "job", "--resolve", "seed=1", "method=a"]
+    assert translate(words) == [
+        "--config-dir",
+        "my own",
+        "-m",
+        "--cfg",
+        "job",
+        "--resolve",
+        "seed=1",
+        "method=a",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import hydra
 import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -34,14 +35,17 @@ def run_command(command: str, words: Sequence[str]) -> None:
     if own := config_dir(words):
         sys.path.insert(0, str(own))
 
-    raised: list[Exception] = []
+    composed: list[Config] = []
+    refused: list[UserError] = []
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)
-    def job(composed: Any) -> None:
+    def job(config: Any) -> Any:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:  # a job of a cluster's launcher
+            return _run(command, _plain(command, config, words))
         try:
-            import_module(f"maskless.commands.{command}").run(_plain(command, composed, words))
-        except Exception as error:  # raised again below: Hydra would print a heading of its own
-            raised.append(error)
+            composed.append(_plain(command, config, words))
+        except UserError as problem:
+            refused.append(problem)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # raise, so that the command line can say it in a sentence
     arguments, sys.argv = sys.argv, ["maskless", *overrides]
@@ -51,8 +55,15 @@ def run_command(command: str, words: Sequence[str]) -> None:
         raise UserError(sentence(command, overrides, error)) from error
     finally:
         sys.argv = arguments
-    if raised:
-        raise raised[0]
+    # Outside Hydra, which would print a heading over an error, and runs no command within another.
+    if refused:
+        raise refused[0]
+    for config in composed:
+        _run(command, config)
+
+
+def _run(command: str, config: Config) -> Any:
+    return import_module(f"maskless.commands.{command}").run(config)
 
 
 def config_dir(words: Sequence[str]) -> Path | None:

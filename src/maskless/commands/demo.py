@@ -13,8 +13,8 @@ from maskless.commands.compose import Config, run_command
 from maskless.errors import UserError
 from maskless.runs import Run
 
-#: Rendered Ki67 tissue at 20x, which is about the scale of the photograph.
-TISSUE = ["dataset=synthetic", "dataset.stain=ki67", "dataset.power=20"]
+#: Rendered H&E at 20x, about the scale of the photograph, whose brown cytoplasm is to it what eosin is.
+TISSUE = ["dataset=synthetic", "dataset.power=20"]
 
 
 def run(config: Config) -> None:

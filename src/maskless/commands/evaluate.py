@@ -16,7 +16,7 @@ from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
-from maskless.load import as_segmenter, load
+from maskless.loading import as_segmenter, load
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.signals import Role

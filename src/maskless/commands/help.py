@@ -8,6 +8,14 @@ from maskless.paths import CONF
 COMMANDS = ("prepare", "train", "evaluate", "predict", "compare", "demo")
 
 
+#: What only training has, and no file of it says.
+OF_TRAIN = (
+    "postprocess=NAME and augment=NAME take another chain or augmentation than the method's own.",
+    "experiment=FOLDER/NAME takes a study, experiments/FOLDER/NAME.yaml.",
+    "-m runs a sweep: method=supervised,threshold seed=0,1",
+)
+
+
 def _first_comment(path: Path) -> str:
     lines = path.read_text(encoding="utf-8").splitlines()
     comments = (line[2:] for line in lines if line.startswith("# ") and "@package" not in line)
@@ -48,7 +56,7 @@ def of_command(command: str) -> str:
     lines += [
         "",
         "Every value can be overridden by its name (method.lr=3e-4); --cfg job prints all of them.",
-        *(["-m runs a sweep: method=supervised,threshold seed=0,1"] if command == "train" else []),
+        *(OF_TRAIN if command == "train" else []),
         "--config-dir FOLDER adds your own sources and methods.",
     ]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ def build_hardware(config: Config) -> "Hardware":
 
 def build_method(config: Config) -> "Stage":
     """The method of a configuration, with `schedule` laid over it."""
-    from maskless.load import build_stage
+    from maskless.loading import build_stage
 
     spec = config.get("method")
     if not spec:
@@ -97,13 +98,14 @@ def check_fit(config: Config, needs: Collection[Need], sources: Mapping[Role, So
 def _sources_with(need: Need, config: Config) -> list[str]:
     """The names of the sources, ours and the user's own, whose layout can hold a signal."""
     folders = [CONF, *filter(None, [config_dir(config.get("command", ()))])]
-    names = []
-    for file in sorted(file for folder in folders for file in (folder / "dataset").glob("*.yaml")):
-        target = yaml.safe_load(file.read_text(encoding="utf-8")).get(TARGET)
-        kind = resolve(target, config["trust"]) if target else None
-        if kind and issubclass(kind, Source) and need.signal in with_derived(kind.may_offer):
-            names.append(file.stem)
-    return names
+    names = set()
+    for file in (file for folder in folders for file in (folder / "dataset").glob("*.yaml")):
+        # A file of the user's that describes no source is not what this is about.
+        with suppress(UserError, KeyError, TypeError):
+            kind = resolve(yaml.safe_load(file.read_text(encoding="utf-8"))[TARGET], config["trust"])
+            if issubclass(kind, Source) and need.signal in with_derived(kind.may_offer):
+                names.add(file.stem)
+    return sorted(names)
 
 
 def refuse_problems(sources: Iterable[Source]) -> None:

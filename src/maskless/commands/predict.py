@@ -9,7 +9,7 @@ from maskless.commands.objects import build_hardware, build_method, name_of
 from maskless.commands.progress import tracked
 from maskless.errors import PartlyDone, UserError, first_three
 from maskless.inference.files import image_files, predict_files
-from maskless.load import as_segmenter, load
+from maskless.loading import as_segmenter, load
 from maskless.segmenter import Segmenter
 
 #: Beyond these, a pixel spacing is in another unit (nm, or 40 for 40x).

@@ -19,17 +19,18 @@ from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.data.datamodule import TrainingSet
 from maskless.data.source import Source
 from maskless.data.transforms import Pipeline
-from maskless.errors import UserError
+from maskless.errors import UserError, did_you_mean
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
-from maskless.load import as_segmenter, read_checkpoint
+from maskless.loading import as_segmenter, read_checkpoint
 from maskless.methods.stage import Stage
+from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
 from maskless.signals import Role, Signal
 from maskless.training.train_stage import seed_networks, train_stage
 
-#: What a resumed run takes from the command line; all else is as it was.
-OF_TODAY = ("resume", "trust", "progress")
+#: What a resumed run takes from the command line, and its hardware if that is given; all else is as it was.
+OF_TODAY = ("trust", "progress")
 
 
 def run(config: Config) -> float | None:
@@ -60,13 +61,16 @@ def run(config: Config) -> float | None:
 
 def _stored(run: Run, config: Config) -> Config:
     """The configuration of the run to go on with. Raises UserError for options that would have no effect."""
-    for word in config["command"][2:]:
-        key, equals, _ = word.partition("=")
-        if equals and not key.startswith("-") and key not in OF_TODAY:
+    words = [word for word in config["command"][2:] if "=" in word and not word.startswith("-")]
+    moved = any(word.startswith("hardware=") for word in words)
+    for word in words:
+        key = word.partition("=")[0]
+        if key not in ("resume", *OF_TODAY) and not (moved and key.startswith("hardware")):
             raise UserError(
                 f"resume goes on with the run's own configuration: {word} has no effect, leave it out"
             )
-    stored = {**run.config, **{key: config[key] for key in ("trust", "progress")}}
+    today = (*OF_TODAY, "hardware") if moved else OF_TODAY
+    stored = {**run.config, **{key: config[key] for key in today}}
     refuse_misfits("train", stored)
     if run.checkpoint("last").is_file():
         read_checkpoint(run.checkpoint("last"))
@@ -74,8 +78,12 @@ def _stored(run: Run, config: Config) -> Config:
 
 
 def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
-    """Raise UserError if there is nothing to learn from, or the augmentation cannot be built."""
+    """Raise UserError if there is nothing to learn from, or its augmentation or selection cannot be."""
     if stage.trains:
+        if stage.selection not in HIGHER_IS_BETTER:
+            raise UserError(
+                f"selection={stage.selection!r} is no score{did_you_mean(stage.selection, HIGHER_IS_BETTER)}"
+            )
         TrainingSet(sources, stage.needs, Pipeline(stage.augment, stage.crop_px), seed=0, stage="")
 
 
@@ -101,7 +109,7 @@ def _train_and_score(
             progress=bars(config["progress"]),
         )
     main = sources[Role.MAIN]
-    segmenter = as_segmenter(stage, hardware, config["mpp"])
+    segmenter = as_segmenter(stage, hardware, config.get("mpp"))
     value = None
     if Signal.INSTANCES in main.offers and main.items("val"):
         rows = score_into(run, segmenter, main, "val", predictions=False, progress=config["progress"])

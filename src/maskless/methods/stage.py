@@ -25,7 +25,8 @@ class Stage(LightningModule):
 
     `chain` turns the maps into instances (`postprocess.chain`), `augment` names the augmentation of the
     training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
-    schedule. `mean` and `std` normalise pixels in [0, 1]. `average` is the test-time averaging.
+    schedule; the validation score `selection` chooses the checkpoint. `mean` and `std` normalise pixels in
+    [0, 1]. `average` is the test-time averaging.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
@@ -33,8 +34,6 @@ class Stage(LightningModule):
     gives: ClassVar[frozenset[str]] = frozenset()
     #: Sides of the images that the network takes are multiples of this.
     multiple_px: int = 1
-    #: Which validation score chooses the checkpoint.
-    selection: str = "aji"
 
     def __init__(
         self,
@@ -44,6 +43,7 @@ class Stage(LightningModule):
         steps: int = 0,
         batch: int = 1,
         crop_px: int = 224,
+        selection: str = "aji",
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
         average: Literal["none", "flips", "dihedral"] = "none",
@@ -53,6 +53,7 @@ class Stage(LightningModule):
     ) -> None:
         super().__init__()
         self.chain = Chain(chain)
+        self.selection = selection
         for name in sorted(self.chain.needs - self.gives):
             raise UserError(
                 f"the post-processing of {type(self).__name__} needs a map {name!r}, which it does not give"

@@ -16,25 +16,32 @@ from maskless.data.datamodule import DataModule
 from maskless.runs import Run
 from maskless.signals import Sample, Signal
 
+log = logging.getLogger(__name__)
+
 #: (true, predicted) label maps to named scores.
 Score = Callable[[Any, Any], Mapping[str, float]]
 
 
-class Quiet(Callback):
-    """Silence remarks of Lightning that our design answers; on each process, hence a callback."""
+def quieten() -> None:
+    """Silence remarks of Lightning that our design answers."""
+    for name in ("utilities.rank_zero", "accelerators.cuda", "trainer.connectors.checkpoint_connector"):
+        logging.getLogger(f"lightning.pytorch.{name}").setLevel(logging.WARNING)
+    for remark in (
+        "LeafSpec",  # a deprecation inside Lightning
+        "does not have many workers",
+        "dataloader is not resumable",  # ours is: DataModule.step
+        "sync_dist=True",  # Scores has gathered already
+        "number of training batches .* smaller than the logging interval",
+        "Checkpoint directory .* exists and is not empty",
+    ):
+        warnings.filterwarnings("ignore", message=f".*{remark}")
 
-    def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        for name in ("utilities.rank_zero", "accelerators.cuda", "trainer.connectors.checkpoint_connector"):
-            logging.getLogger(f"lightning.pytorch.{name}").setLevel(logging.WARNING)
-        for remark in (
-            "LeafSpec",  # a deprecation inside Lightning
-            "does not have many workers",
-            "dataloader is not resumable",  # ours is: DataModule.step
-            "sync_dist=True",  # Scores has gathered already
-            "number of training batches .* smaller than the logging interval",
-            "Checkpoint directory .* exists and is not empty",
-        ):
-            warnings.filterwarnings("ignore", message=f".*{remark}")
+
+class Quiet(Callback):
+    """`quieten`, on each process."""
+
+    def setup(self, *_: Any, **__: Any) -> None:
+        quieten()
 
 
 class Address(Callback):
@@ -139,7 +146,9 @@ class Epochs(Callback):
             **scores,
         }
         if trainer.is_global_zero:
-            self.run.add_metrics({**row, "seconds": round(self._clock(), 1)})
+            row["seconds"] = round(self._clock(), 1)
+            self.run.add_metrics(row)
+            log.info("%s", ", ".join(f"{name} {value}" for name, value in row.items()))
         self.sums, self.batches = {}, 0
 
     def _clock(self) -> float:

@@ -16,7 +16,7 @@ from maskless.methods.stage import Stage
 from maskless.metrics import HIGHER_IS_BETTER, scores
 from maskless.runs import Run
 from maskless.signals import Role
-from maskless.training.callbacks import Address, Epochs, LastCheckpoint, Quiet, Scores
+from maskless.training.callbacks import Address, Epochs, LastCheckpoint, Quiet, Scores, quieten
 
 
 def seed_networks(seed: int) -> None:
@@ -67,6 +67,7 @@ def train_stage(
     last = run.checkpoint("last")
     resume = resume and last.is_file()
     run.trim_metrics(_step_of(last) if resume else -1)
+    quieten()
     trainer = Trainer(
         **hardware.trainer_arguments(),
         max_epochs=stage.epochs,

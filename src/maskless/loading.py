@@ -1,4 +1,7 @@
-"""A run as a Segmenter."""
+"""A run as a Segmenter.
+
+Not called `load`: a module of that name would take the place of the function `maskless.load`.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
