@@ -66,6 +66,8 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert 5 <= step_of(run) <= 7, "it was to be killed in the middle of its second epoch"
     assert (run / "state.json").read_text().count('"running"') == 1
 
+    run = run.rename(run.with_name("moved, [v=1]"))  # as people do
+
     assert start(tmp_path, f"resume={run}", "progress=false").wait(timeout=200) == 0
     assert only_run(tmp_path) == run
     assert '"finished"' in (run / "state.json").read_text()

@@ -17,10 +17,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from maskless.commands.words import config_dir
 from maskless.errors import PartlyDone
-
-#: Words of the sweep's own command line that belong to each job's, too.
-_FLAGS_OF_JOBS = ("--config-dir",)
 
 
 class ProcessLauncher(Launcher):
@@ -55,11 +53,8 @@ def _names(job_overrides: Sequence[Sequence[str]]) -> list[str]:
 
 def _run(name: str, overrides: Sequence[str], report: Path) -> dict[str, Any]:
     """One job, as a process that inherits the terminal; it leaves a report of what it made."""
-    flags = [
-        word
-        for k, word in enumerate(sys.argv)
-        if _is_flag(word) or (k and _is_flag(sys.argv[k - 1], alone=True))
-    ]
+    own = config_dir(sys.argv)
+    flags = [f"--config-dir={own}"] if own else []
     done = subprocess.run(
         [sys.executable, "-m", "maskless", "train", *flags, *overrides],
         env={**os.environ, "MASKLESS_JOB_REPORT": str(report)},
@@ -73,10 +68,6 @@ def _run(name: str, overrides: Sequence[str], report: Path) -> dict[str, Any]:
     error = report.with_suffix(".error")
     why = error.read_text(encoding="utf-8") if error.exists() else f"the process ended with {done.returncode}"
     return {**row, "state": "failed", "why": why}
-
-
-def _is_flag(word: str, alone: bool = False) -> bool:
-    return word in _FLAGS_OF_JOBS or (not alone and word.startswith(tuple(f"{f}=" for f in _FLAGS_OF_JOBS)))
 
 
 def _returned(row: dict[str, Any], overrides: Sequence[str]) -> JobReturn:

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -17,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from maskless.arguments import misfit
 from maskless.commands.sentences import sentence
-from maskless.commands.words import translate
+from maskless.commands.words import config_dir, translate
 from maskless.errors import UserError, did_you_mean
 from maskless.paths import CONF
 
@@ -64,17 +63,6 @@ def run_command(command: str, words: Sequence[str]) -> None:
 
 def _run(command: str, config: Config) -> Any:
     return import_module(f"maskless.commands.{command}").run(config)
-
-
-def config_dir(words: Sequence[str]) -> Path | None:
-    """The user's own folder of sources and methods, if the command names one."""
-    for word, following in zip(words, [*words[1:], ""], strict=False):
-        if word.partition("=")[0] == "--config-dir":
-            folder = Path(word.partition("=")[2] or following)
-            if not folder.is_dir():
-                raise UserError(f"--config-dir {folder} is no folder")
-            return folder.resolve()
-    return None
 
 
 def refuse_misfits(command: str, config: Mapping[str, Any]) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from maskless.build import TARGET, build, resolve
-from maskless.commands.compose import Config, config_dir
+from maskless.commands.compose import Config
+from maskless.commands.words import config_dir
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.errors import UserError, first_three

@@ -113,3 +113,14 @@ def _experiment(name: str) -> list[str]:
 
 def _study(name: str) -> Path:
     return STUDIES / f"{name}.yaml"
+
+
+def config_dir(words: Sequence[str]) -> Path | None:
+    """The user's own folder of sources and methods, if the command names one."""
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        if word.partition("=")[0] == "--config-dir":
+            folder = Path(word.partition("=")[2] or following)
+            if not folder.is_dir():
+                raise UserError(f"--config-dir {folder} is no folder")
+            return folder.resolve()
+    return None

@@ -10,9 +10,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
+from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
 from maskless.signals import Sample, Signal
 
@@ -171,3 +173,23 @@ class LastCheckpoint(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         trainer.save_checkpoint(self.run.checkpoint("last"))
+
+
+class Best(ModelCheckpoint):
+    """The weights with the best mean of one validation score."""
+
+    def __init__(self, run: Run, metric: str) -> None:
+        super().__init__(
+            dirpath=run.path / "checkpoints",
+            filename="best",
+            monitor=f"val_{metric}",
+            mode="max" if HIGHER_IS_BETTER[metric] else "min",
+            save_weights_only=True,
+            # On validation, that is before LastCheckpoint stores what has been best so far.
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        # Lightning forgets the best score if the run's folder has moved since.
+        super().load_state_dict({**state_dict, "dirpath": self.dirpath})

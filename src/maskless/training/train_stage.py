@@ -13,10 +13,10 @@ from maskless.data.datamodule import DataModule
 from maskless.data.source import Source
 from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
-from maskless.metrics import HIGHER_IS_BETTER, scores
+from maskless.metrics import scores
 from maskless.runs import Run
 from maskless.signals import Role
-from maskless.training.callbacks import Address, Epochs, LastCheckpoint, Quiet, Scores, quieten
+from maskless.training.callbacks import Address, Best, Epochs, LastCheckpoint, Quiet, Scores, quieten
 
 
 def seed_networks(seed: int) -> None:
@@ -61,7 +61,7 @@ def train_stage(
         LastCheckpoint(run, data, checkpoint_every),
     ]
     if sources[Role.MAIN].items("val"):
-        callbacks.append(_best(run, stage.selection))
+        callbacks.append(Best(run, stage.selection))
     if progress:
         callbacks.append(RichProgressBar(leave=False))
     last = run.checkpoint("last")
@@ -87,19 +87,6 @@ def train_stage(
 def by_metric(true: np.ndarray, pred: np.ndarray) -> dict[str, float]:
     """The scores of one image by the metric's name: a definition each, here."""
     return {metric: value for (metric, _), value in scores(true, pred).items()}
-
-
-def _best(run: Run, metric: str) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        dirpath=run.path / "checkpoints",
-        filename="best",
-        monitor=f"val_{metric}",
-        mode="max" if HIGHER_IS_BETTER[metric] else "min",
-        save_weights_only=True,
-        # On validation, that is before LastCheckpoint stores what has been best so far.
-        save_on_train_epoch_end=False,
-        enable_version_counter=False,
-    )
 
 
 def _step_of(checkpoint: Any) -> int:
