@@ -5,6 +5,7 @@ export MASKLESS_DATA := $(if $(MASKLESS_DATA),$(abspath $(MASKLESS_DATA)))
 
 BIN := .venv/bin
 READY := .venv/ready
+CODE := src tests benchmarks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long lint format bench-train clean
@@ -21,8 +22,8 @@ demo: $(READY) ## train on rendered tissue for about a minute, segment a photogr
 	$(BIN)/maskless demo
 
 lint: $(READY) ## ruff, mypy and the import floors
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -33,8 +34,8 @@ test-long: $(READY) ## the tests that take minutes
 	$(BIN)/pytest -m long
 
 format: $(READY) ## write the code as lint wants it
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 bench-train: $(READY) ## a training step: memory layout, precision and compilation in paired runs
 	$(BIN)/python benchmarks/train_step.py

@@ -1,3 +1,5 @@
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -79,3 +81,14 @@ def _run(tmp_path_factory, study: str, *words: str) -> Path:
     assert main(["train", *TINY_TISSUE, *words, f"runs_dir={root}", f"study={study}"]) == 0
     (run,) = (root / study).iterdir()
     return run
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked debian("program") skips on a laptop without it, and fails in CI."""
+    for marker in item.iter_markers("debian"):
+        (program,) = marker.args
+        if shutil.which(program) is None:
+            missing = f"{program} is missing: .ci/packages.txt names the Debian packages of the tests"
+            if os.environ.get("CI") == "true":
+                pytest.fail(missing)
+            pytest.skip(missing)
