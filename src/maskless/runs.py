@@ -2,7 +2,7 @@
 
 runs/<study>/<method>-<dataset>-<seed>-<time>/
     config.yaml     the resolved configuration
-    run.json        id, command, versions, commit
+    run.json        id, command, versions, commit, machine
     state.json      running, finished, or failed and why
     data.json       what was read: fingerprint, split, licence
     checkpoints/    best.ckpt (by the method's own rule), last.ckpt
@@ -18,6 +18,7 @@ import io
 import json
 import logging
 import os
+import platform
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,7 @@ class Run:
             "created": now.isoformat(timespec="seconds"),
             "command": list(command),
             "commit": _commit(),
+            "machine": _machine(),
             "versions": {package: _version(package) for package in PACKAGES},
         })  # fmt: skip
         run._write_json("data.json", data)
@@ -110,7 +112,7 @@ class Run:
 
     @property
     def about(self) -> dict[str, Any]:
-        """`run.json`: id, study, command, commit, versions."""
+        """`run.json`: id, study, command, commit, machine, versions."""
         return self._read_json("run.json")
 
     @property
@@ -258,6 +260,15 @@ def _to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> s
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _machine() -> dict[str, Any]:
+    """What figures depend on beside versions: the platform, and how many threads sums are split over."""
+    return {
+        "platform": platform.platform(),
+        "processors": os.cpu_count(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
+    }
 
 
 def _version(package: str) -> str | None:

@@ -1,4 +1,4 @@
-from maskless.commands.compose import create_run
+from maskless.commands.objects import create_run
 from maskless.data.readers.synthetic import Synthetic
 from maskless.signals import Role
 
@@ -11,6 +11,7 @@ def test_the_stored_method_is_the_one_that_was_built(tmp_path):
         "runs_dir": str(tmp_path),
         "study": "s",
         "seed": 0,
+        "hardware": {"precision": "32-true"},
         "command": ["maskless", "train"],
     }
     run = create_run(config, {Role.MAIN: Synthetic(size_px=32, tiles={"train": 1})})

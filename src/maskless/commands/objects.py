@@ -127,6 +127,7 @@ def create_run(config: Config, sources: Mapping[Role, Source]) -> Run:
     config["mpp"] = sources[Role.MAIN].mpp
     # As it was built, so that `load` builds the same from the stored method alone.
     config["method"] = _scheduled(config["method"], config.get("schedule") or {})
+    config["hardware"] = {**config["hardware"], "precision": build_hardware(config).resolved_precision}
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
     data = {role.value: describe(source) for role, source in sources.items()}
     return Run.create(config["runs_dir"], config["study"], name, config, config.pop("command"), data)
