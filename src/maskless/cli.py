@@ -36,8 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _stop(str(error), 2)
     except PartlyDone as error:
         return _stop(str(error), 3)
-    except KeyboardInterrupt:
-        return _stop("interrupted", 130)
+    except KeyboardInterrupt as interrupt:
+        return _stop(str(interrupt) or "interrupted", 130)
     return 0
 
 

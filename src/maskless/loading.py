@@ -50,7 +50,8 @@ def as_segmenter(stage: Stage, hardware: Hardware, mpp: float | None) -> Segment
     """A stage, ready for inference on the hardware."""
     hardware.prepare(stage)
     stage.eval().to(hardware.device)
-    return stage.segmenter(mpp=mpp, autocast=hardware.autocast if stage.trains else None)
+    autocast = hardware.autocast if stage.trains else None
+    return stage.segmenter(mpp=mpp, autocast=autocast, channels_last=hardware.channels_last)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

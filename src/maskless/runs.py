@@ -8,6 +8,7 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     checkpoints/    best.ckpt (by the method's own rule), last.ckpt
     metrics.csv     a row an epoch
     scores.csv      a row an image and metric
+    scored.json     which sources were scored, beside the run's own
     predictions/    label maps, uint16 PNG
     figures/        pictures for the report
     log.txt         what was logged, and the traceback of a failure
@@ -125,10 +126,23 @@ class Run:
         """`state.json`: `state` is running, finished or failed, with what is known beside it."""
         return self._read_json("state.json")
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a process of this machine is working on it now."""
+        state = self.state
+        if state.get("state") != "running" or state.get("host") != platform.node():
+            return False
+        try:
+            return b"maskless" in Path(f"/proc/{state['pid']}/cmdline").read_bytes()
+        except OSError:
+            return False
+
     def mark(self, state: str, **facts: Any) -> None:
         """Record how the run stands."""
         when = datetime.now().isoformat(timespec="seconds")
-        self._write_json("state.json", {"state": state, "time": when, "pid": os.getpid(), **facts})
+        self._write_json(
+            "state.json", {"state": state, "time": when, "host": platform.node(), "pid": os.getpid(), **facts}
+        )
 
     @contextmanager
     def recorded(self, finished: bool = False) -> Iterator[None]:
@@ -182,6 +196,22 @@ class Run:
     def scores(self) -> list[dict[str, str]]:
         """The rows of scores.csv: source, image, split, metric, definition, region, value."""
         return _read_csv(self.path / "scores.csv")
+
+    def label(self, described: Mapping[str, Any]) -> str:
+        """What a source that is scored is called here: its name, or if that is taken, with its fingerprint.
+
+        `described` is as in data.json. Sources other than the run's own are kept in scored.json by label.
+        """
+        path = self.path / "scored.json"
+        scored = self._read_json("scored.json") if path.exists() else {}
+        known = {**scored, **{str(data["name"]): data for data in self.data.values()}}
+        for label, data in known.items():
+            if (data["name"], data["sha256"]) == (described["name"], described["sha256"]):
+                return label
+        name = str(described["name"])
+        label = f"{name}-{described['sha256'][:8]}" if name in known else name
+        self._write_json("scored.json", {**scored, label: described})
+        return label
 
     def add_scores(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows, in place of all that scores.csv had of the same source and split."""

@@ -48,7 +48,9 @@ class ProcessLauncher(Launcher):
 def _names(job_overrides: Sequence[Sequence[str]]) -> list[str]:
     """What tells the jobs of a sweep apart: the overrides that not all of them have."""
     common = set.intersection(*map(set, job_overrides))
-    return [" ".join(word for word in words if word not in common) or words[0] for words in job_overrides]
+    return [
+        " ".join(word for word in words if word not in common) or "the only job" for words in job_overrides
+    ]
 
 
 def _run(name: str, overrides: Sequence[str], report: Path) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _run(name: str, overrides: Sequence[str], report: Path) -> dict[str, Any]:
     row = {"job": name, "state": "failed", "value": "", "run": "", "why": ""}
     if report.exists():
         row.update(json.loads(report.read_text(encoding="utf-8")))
-    if done.returncode == 0:
+    if done.returncode == 0 and report.exists():
         return {**row, "state": "finished"}
     error = report.with_suffix(".error")
     why = error.read_text(encoding="utf-8") if error.exists() else f"the process ended with {done.returncode}"

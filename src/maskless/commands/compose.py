@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -74,6 +75,13 @@ def refuse_misfits(command: str, config: Mapping[str, Any]) -> None:
         shown = default is None or (isinstance(default, str) and default.startswith(("${", "???")))
         if not shown and (reason := misfit(key, config[key], type(default))):
             raise UserError(f"{key} {reason}")
+    if isinstance(seed := config.get("seed"), int) and seed < 0:
+        raise UserError(f"seed={seed} must be 0 or more")
+    for key in ("study", "runs_dir", "input", "output"):
+        if config.get(key) == "":
+            raise UserError(f"{key}= is empty: give a name, or leave it out")
+    if {"..", "/"} & set(Path(str(config.get("study", ""))).parts):
+        raise UserError(f"study={config['study']} must be a folder below runs_dir")
     for group, default in groups.items():
         if default and not isinstance(config.get(group), Mapping):
             raise UserError(f"{command} cannot do without {group}: {group}={default}, for one")

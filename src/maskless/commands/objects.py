@@ -79,6 +79,8 @@ def name_of(config: Config, group: str) -> str:
 def check_fit(config: Config, needs: Collection[Need], sources: Mapping[Role, Source]) -> None:
     """The method and the sources of its roles fit, or one sentence says why not."""
     method = name_of(config, "method")
+    for role in sorted(set(sources) - {Role.MAIN} - {need.role for need in needs}):
+        raise UserError(f"method {method} has no {role} role: leave {role}= out")
     for need in sorted(needs):
         key = "dataset" if need.role is Role.MAIN else need.role.value
         having = f"sources that can offer {need.signal}: {', '.join(_sources_with(need, config)) or 'none'}"
@@ -125,12 +127,20 @@ def refuse_problems(sources: Iterable[Source]) -> None:
 def create_run(config: Config, sources: Mapping[Role, Source]) -> Run:
     """A new run directory that says what is about to be done, and on which data."""
     config["mpp"] = sources[Role.MAIN].mpp
+    for group in ("dataset", "prior", "target"):
+        config.update({group: _found_from_anywhere(config[group])} if config.get(group) else {})
     # As it was built, so that `load` builds the same from the stored method alone.
     config["method"] = _scheduled(config["method"], config.get("schedule") or {})
     config["hardware"] = {**config["hardware"], "precision": build_hardware(config).resolved_precision}
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
     data = {role.value: describe(source) for role, source in sources.items()}
     return Run.create(config["runs_dir"], config["study"], name, config, config.pop("command"), data)
+
+
+def _found_from_anywhere(spec: Config) -> Config:
+    """The description of a source with its paths absolute, so that the run can be used from any folder."""
+    paths = {key: str(Path(spec[key]).resolve()) for key in ("path", "data_root") if spec.get(key)}
+    return {**spec, **paths}
 
 
 def report_job(run: Run, value: float | None) -> None:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from maskless.commands.progress import tracked
+from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.inference.scoring import score_source
 from maskless.runs import Run
@@ -20,12 +21,13 @@ def score_into(
     run: Run, segmenter: Segmenter, source: Source, part: str, *, predictions: bool, progress: bool
 ) -> Rows:
     """Score every image of a part; write scores.csv and, if wanted, predictions/SOURCE/PART/IMAGE.png."""
-    folder = run.path / "predictions" / source.name / part
+    label = run.label(describe(source))
+    folder = run.path / "predictions" / label / part
     if predictions:
         folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []
-    scored = score_source(segmenter, source, part)
-    for one in tracked(scored, f"{source.name} {part}", len(source.items(part)), progress):
+    scored = score_source(segmenter, source, part, label)
+    for one in tracked(scored, f"{label} {part}", len(source.items(part)), progress):
         rows.extend(one.rows)
         if predictions:
             write_label_png(folder / f"{one.sample.item.id}.png", one.found)

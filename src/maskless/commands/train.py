@@ -17,6 +17,7 @@ from maskless.commands.objects import (
 from maskless.commands.progress import bars
 from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.data.datamodule import TrainingSet
+from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.data.transforms import Pipeline
 from maskless.errors import UserError, did_you_mean
@@ -50,6 +51,8 @@ def run(config: Config) -> float | None:
     for source in tests.values():
         refuse_unscorable(source, "test")
     _refuse_untrainable(stage, sources)
+    if resumed:
+        _refuse_changed(resumed, sources)
 
     run = resumed or create_run(config, sources)
     print(f"run: {run.path}")
@@ -75,6 +78,18 @@ def _stored(run: Run, config: Config) -> Config:
     if run.checkpoint("last").is_file():
         read_checkpoint(run.checkpoint("last"))
     return stored
+
+
+def _refuse_changed(run: Run, sources: Mapping[Role, Source]) -> None:
+    """Raise UserError if the data is not what the run began with, or if its process is still at it."""
+    for role, source in sources.items():
+        if describe(source)["sha256"] != run.data.get(role.value, {}).get("sha256"):
+            raise UserError(
+                f"{source.name} has changed since {run.path} began, so it cannot go on as it would have: "
+                "bring the files back, or train anew"
+            )
+    if run.at_work:
+        raise UserError(f"process {run.state['pid']} is still at work on {run.path}: stop it first")
 
 
 def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:

@@ -26,6 +26,8 @@ class StainJitter(A.ImageOnlyTransform):
 
     def __init__(self, factor: float, p: float = 0.5) -> None:
         super().__init__(p=p)
+        if not 0 <= factor < 1:
+            raise ValueError(f"factor={factor} must be at least 0 and below 1")
         self.factor = factor
 
     def get_params(self) -> dict[str, Any]:

@@ -22,8 +22,10 @@ class Scored:
     rows: list[dict[str, object]]
 
 
-def score_source(segmenter: Segmenter, source: Source, part: str) -> Iterator[Scored]:
-    """Segment and score every image of a part, one at a time.
+def score_source(
+    segmenter: Segmenter, source: Source, part: str, label: str | None = None
+) -> Iterator[Scored]:
+    """Segment and score every image of a part, one at a time; rows call the source `label`, if given.
 
     Raises UserError as `refuse_unscorable` does.
     """
@@ -34,7 +36,7 @@ def score_source(segmenter: Segmenter, source: Source, part: str) -> Iterator[Sc
         found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
         rows = [
             {
-                "source": source.name,
+                "source": label or source.name,
                 "image": item.id,
                 "split": part,
                 "metric": metric,

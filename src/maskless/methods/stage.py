@@ -65,6 +65,10 @@ class Stage(LightningModule):
                 f"{type(self).__name__} cannot be trained with epochs={epochs}, steps={steps}, batch={batch} "
                 f"and crop_px={crop_px}: each must be at least 1"
             )
+        if learns and crop_px % self.multiple_px:
+            raise UserError(f"crop_px={crop_px} must be a multiple of {self.multiple_px} for this network")
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise UserError(f"mean={list(mean)} and std={list(std)} must be three numbers each, std above 0")
         self.augment = dict(augment or {})
         self.epochs, self.steps, self.batch, self.crop_px = epochs, steps, batch, crop_px
         self.mean, self.std, self.average = tuple(mean), tuple(std), average
@@ -95,7 +99,11 @@ class Stage(LightningModule):
         return (pixels - self._mean) / self._std
 
     def segmenter(
-        self, mpp: float | None = None, autocast: torch.dtype | None = None, batch: int = 1
+        self,
+        mpp: float | None = None,
+        autocast: torch.dtype | None = None,
+        batch: int = 1,
+        channels_last: bool = False,
     ) -> MapSegmenter:
         """This stage as a Segmenter, on the device it is on. `mpp` is the pixel spacing it was trained at."""
         return MapSegmenter(
@@ -112,8 +120,14 @@ class Stage(LightningModule):
             device=self.device,
             batch=batch,
             autocast=autocast,
+            channels_last=channels_last,
         )
 
     def validation_step(self, sample: Sample, batch_idx: int) -> dict[str, Any]:
         """Segment a whole image as a user would; whoever runs the stage scores what it returns."""
-        return {"sample": sample, "instances": self.segmenter().segment(sample[Signal.IMAGE])}
+        kind = self.device.type  # in the precision of the training, as evaluate does
+        autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+        return {
+            "sample": sample,
+            "instances": self.segmenter(autocast=autocast).segment(sample[Signal.IMAGE]),
+        }

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from maskless.errors import UserError
 from maskless.losses import boundary_target, three_class_loss
 from maskless.methods.stage import Stage
 from maskless.networks.resnet_unet import ResNetUNet
@@ -35,6 +36,12 @@ class Supervised(Stage):
         **stage: Any,
     ) -> None:
         super().__init__(**stage)
+        if lr <= 0 or weight_decay < 0 or width < 1 or boundary_px < 1 or not 0 < norm_momentum <= 1:
+            raise UserError(
+                f"supervised cannot learn with lr={lr}, weight_decay={weight_decay}, width={width}, "
+                f"boundary_px={boundary_px}, norm_momentum={norm_momentum}: lr is above 0, weight_decay "
+                "not below, width and boundary_px are 1 or more, norm_momentum is above 0 and at most 1"
+            )
         self.lr, self.weight_decay = lr, weight_decay
         self.boundary_px, self.boundary_weight = boundary_px, boundary_weight
         self.network = ResNetUNet(out_channels=3, width=width)

@@ -16,6 +16,7 @@ from maskless.methods.stage import Stage
 from maskless.metrics import scores
 from maskless.runs import Run
 from maskless.signals import Role
+from maskless.training.atomic_checkpoints import AtomicCheckpoints
 from maskless.training.callbacks import Address, Best, Epochs, LastCheckpoint, Quiet, Scores, quieten
 
 
@@ -79,8 +80,12 @@ def train_stage(
         num_sanity_val_steps=0,
         deterministic="warn",
         default_root_dir=run.path,
+        plugins=[AtomicCheckpoints()],
     )
-    trainer.fit(stage, data, ckpt_path=last if resume else None, weights_only=True)
+    try:
+        trainer.fit(stage, data, ckpt_path=last if resume else None, weights_only=True)
+    except SystemExit as error:  # what Lightning makes of Ctrl-C, and of the SIGTERM of a scheduler
+        raise KeyboardInterrupt(f"interrupted: maskless train resume={run.path} goes on with it") from error
     stage.load_state_dict(torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"])
 
 
