@@ -88,6 +88,17 @@ SETTINGS = {
     "method.selection=aij": "selection='aij' is no score; did you mean 'aji'?",
     "hardware.devices=0": "hardware.devices and hardware.nodes are at least 1",
     "hardware.workers=two": "Hardware's workers must be a whole number, not 'two'",
+    "schedule.crop_px=100": "crop_px=100 must be a multiple of 32",
+    "schedule.width=0": "supervised cannot learn with",
+    "method.lr=-1": "supervised cannot learn with lr=-1",
+    "method.norm_momentum=5": "supervised cannot learn with",
+    "method.mean=[0,0]": "mean=[0, 0] and std=",
+    "method.std=[0,1,1]": "mean=[0.7477, 0.5457, 0.6714] and std=[0, 1, 1]",
+    "method.augment.stain.factor=abc": "augment step 'stain' cannot be built",
+    "seed=-1": "seed=-1 must be 0 or more",
+    "study=../x": "study=../x must be a folder below runs_dir",
+    "study=": "study= is empty",
+    "prior=synthetic": "method supervised has no prior role",
 }
 
 

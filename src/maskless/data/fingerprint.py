@@ -1,19 +1,18 @@
 """What a run has read, so that two runs can say whether they read the same."""
 
 import hashlib
-from collections.abc import Iterable
-from importlib.metadata import version
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from maskless.data.source import PARTS, Source
-from maskless.signals import Item
+from maskless.signals import Item, Signal
 
 
 def describe(source: Source) -> dict[str, Any]:
     """Name, place, licence, split and content of a source, plain values for `data.json`.
 
-    `sha256` is over the names and bytes of all files of the split's items; a source that renders its
-    tissue has the version of maskless in their place.
+    `sha256` is over the names and bytes of all files of the split's items; of a source
+    without files, over the first image of each part.
     """
     parts = {part: source.items(part) for part in PARTS}
     split = source.splits()[source.split]
@@ -23,21 +22,21 @@ def describe(source: Source) -> dict[str, Any]:
         "split": source.split,
         "leaky": split.leaky,
         "licence": source.licence,
-        "sha256": _content(source, (item for items in parts.values() for item in items)),
+        "sha256": _content(source, parts.values()),
         "parts": {part: [item.id for item in items] for part, items in parts.items()},
         "cases": {part: sorted({item.case or item.group for item in items}) for part, items in parts.items()},
     }
 
 
-def _content(source: Source, items: Iterable[Item]) -> str:
+def _content(source: Source, parts: Iterable[Sequence[Item]]) -> str:
     digest = hashlib.sha256()
-    for item in items:
-        digest.update(item.id.encode())
-        files = source.files(item)
-        if not files:
-            digest.update(f"{source!r} {version('maskless')}".encode())
-        for file in files:
-            digest.update(file.name.encode())
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+    for items in parts:
+        for item in items:
+            digest.update(item.id.encode())
+            for file in source.files(item):
+                digest.update(file.name.encode())
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+        if items and not source.files(items[0]):
+            digest.update(source.read(items[0], [Signal.IMAGE])[Signal.IMAGE].tobytes())
     return digest.hexdigest()
