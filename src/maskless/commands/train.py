@@ -27,7 +27,7 @@ from maskless.loading import as_segmenter, read_checkpoint
 from maskless.methods.stage import Stage
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
-from maskless.signals import Role, Signal
+from maskless.signals import Role
 from maskless.training.train_stage import seed_networks, train_stage
 
 #: What a resumed run takes from the command line, and its hardware if that is given; all else is as it was.
@@ -126,7 +126,7 @@ def _train_and_score(
     main = sources[Role.MAIN]
     segmenter = as_segmenter(stage, hardware, config.get("mpp"))
     value = None
-    if Signal.INSTANCES in main.offers and main.items("val"):
+    if main.scorable("val"):
         rows = score_into(run, segmenter, main, "val", predictions=False, progress=config["progress"])
         print_scores(rows)
         value = mean_of(rows, stage.selection)

@@ -167,5 +167,4 @@ class DataModule(LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         main = self.sources[Role.MAIN]
         rank, world = self._rank_and_world
-        items = main.items("val") if Signal.INSTANCES in main.offers else ()
-        return DataLoader(WholeImages(main, items[rank::world]), batch_size=None)
+        return DataLoader(WholeImages(main, main.scorable("val")[rank::world]), batch_size=None)

@@ -97,3 +97,7 @@ class Source(ABC):
         if self.split not in splits:
             raise UserError(f"{self.name} has no split {self.split!r}{did_you_mean(self.split, splits)}")
         return splits[self.split].parts.get(part, ())
+
+    def scorable(self, part: str) -> tuple[Item, ...]:
+        """The items of a part if there are instances to score them against, and none otherwise."""
+        return self.items(part) if Signal.INSTANCES in self.offers else ()

@@ -61,7 +61,7 @@ def train_stage(
         Epochs(run, data, name),
         LastCheckpoint(run, data, checkpoint_every),
     ]
-    if sources[Role.MAIN].items("val"):
+    if sources[Role.MAIN].scorable("val"):
         callbacks.append(Best(run, stage.selection))
     if progress:
         callbacks.append(RichProgressBar(leave=False))
