@@ -61,12 +61,20 @@ def overlap(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = None) -
     outside (at 0) are removed on both sides, then the pixels outside are dropped (`region.restrict`). Raises
     ValueError for other dtypes, negative ids and shapes that differ.
     """
-    truth, prediction, inside = checked_maps(true, pred, region)
-    scored_px = truth.size
-    if inside is not None:
-        truth, prediction = restrict(truth, inside), restrict(prediction, inside)
-        scored_px = int(np.count_nonzero(inside))
+    return overlap_of(*compared(true, pred, region))
 
+
+def compared(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = None) -> tuple[Labels, Labels, int]:
+    """What is compared of two label maps, for all metrics alike: both with only what the region leaves, and
+    the number of pixels that are scored. Arguments and errors as in `overlap`."""
+    truth, prediction, inside = checked_maps(true, pred, region)
+    if inside is None:
+        return truth, prediction, truth.size
+    return restrict(truth, inside), restrict(prediction, inside), int(np.count_nonzero(inside))
+
+
+def overlap_of(truth: Labels, prediction: Labels, scored_px: int) -> Overlap:
+    """`overlap` of two maps (H, W) that are checked and restricted already, as `compared` gives them."""
     start, length_px = runs(truth, prediction)
     true_ids, true_index = compact(truth.ravel()[start])
     pred_ids, pred_index = compact(prediction.ravel()[start])
