@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from maskless.data.readers.synthetic import Synthetic
-from maskless.metrics import aji
+from maskless.metrics import STANDARD, aji
 from maskless.runs import Run
 from maskless.signals import Signal
 from maskless.writers.labels import write_label_png
@@ -17,7 +17,6 @@ SYNTHETIC: Mapping[str, Any] = {
     "size_px": 64,
     "tiles": TILES,
 }
-DEFINITIONS = {"aji": "kumar", "object_dice": "sirinukunwattana"}
 
 
 def made_run(
@@ -31,17 +30,38 @@ def made_run(
     dataset: Mapping[str, Any] | None = None,
     epochs: int = 0,
     data: Mapping[str, Any] | None = None,
+    split: str = "official",
+    settings: Mapping[str, Any] | None = None,
+    annotation: str | None = "none",
     **facts: Any,
 ) -> Run:
-    """A run below `root`/study; `scores` is image -> metric -> value, `facts` go into state.json."""
-    described = {"name": source, "split": "official", "licence": "CC0", "sha256": "0123456789abcdef"}
+    """A run below `root`/study; `scores` is image -> metric (or metric/definition) -> value.
+
+    It has learnt from the image 'learnt', if it has `epochs`. `settings` are those of its method; `facts` go
+    into state.json.
+    """
+    described = {
+        "name": source,
+        "split": split,
+        "splits": ["official", *(f"fold{k}" for k in range(3))],
+        "licence": "CC0",
+        "sha256": "0123456789abcdef",
+        "parts": {"train": ["learnt"], "val": ["chosen"], part: list(scores or {})},
+        "cases": {image: f"case {image}" for image in ("learnt", "chosen", *(scores or {}))},
+    }
     run = Run.create(
         root,
         "study",
         f"{method}-{source}-{seed}".replace("/", "_"),
-        {"seed": seed, "choices": {"method": method}, "dataset": dict(dataset or SYNTHETIC)},
+        {
+            "seed": seed,
+            "choices": {"method": method},
+            "method": dict(settings or {}),
+            "dataset": dict(dataset or SYNTHETIC),
+        },
         ["maskless", "evaluate", f"method={method}", "note=two words"],
         {"main": described} if data is None else data,
+        annotation,
     )
     if scores:
         run.add_scores(score_rows(scores, source, part))
@@ -61,8 +81,8 @@ def score_rows(
             "source": source,
             "image": image,
             "split": part,
-            "metric": metric,
-            "definition": DEFINITIONS.get(metric, "foreground"),
+            "metric": metric.partition("/")[0],
+            "definition": metric.partition("/")[2] or STANDARD.get(metric, "mine"),
             "region": "all",
             "value": value,
         }

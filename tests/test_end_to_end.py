@@ -238,7 +238,8 @@ def test_a_users_own_source_and_method(tmp_path, cli, monkeypatch):
     assert done.code == 0, done.err
     (path,) = (tmp_path / "runs" / "default").iterdir()
     assert path.name.startswith("darker-stripes-0-")
-    aji = [float(row["value"]) for row in Run.open(path).scores if row["metric"] == "aji"]
+    scores = Run.open(path).scores
+    aji = [float(row["value"]) for row in scores if (row["metric"], row["definition"]) == ("aji", "kumar")]
     assert aji == [1.0, 1.0]
 
     image = read_image(_drawn(tmp_path))

@@ -13,7 +13,8 @@ from maskless.build import build
 from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
-from maskless.runs import Run
+from maskless.postprocess.chain import Chain
+from maskless.runs import CHAIN, Run
 from maskless.segmenter import Segmenter
 
 
@@ -21,11 +22,13 @@ def load(run: str | Path, trust: Sequence[str] = (), hardware: Hardware | None =
     """The Segmenter of a finished run: `load("runs/...").segment(image, mpp=0.25)`.
 
     The run's configuration is rebuilt from plain values: classes of maskless, and of the modules in
-    `trust`, nothing else; weights are loaded as tensors only. Raises UserError if `run` is no run, has no
-    checkpoint, or needs a module that is not trusted.
+    `trust`, nothing else; weights are loaded as tensors only. Its post-processing is that of chain.yaml, if
+    a search has left one. Raises UserError if `run` is no run, has no checkpoint, or needs a module that is
+    not trusted.
     """
     opened = Run.open(run)
     config = opened.config
+    _refuse_broken_chain(opened)
     stage = build_stage(config.get("method"), trust)
     if stage.trains:
         weights = read_checkpoint(opened.best)["state_dict"]
@@ -36,6 +39,17 @@ def load(run: str | Path, trust: Sequence[str] = (), hardware: Hardware | None =
                 f"the checkpoint {opened.best} does not fit the method in {opened.path}/config.yaml"
             ) from error
     return as_segmenter(stage, hardware or Hardware(), config.get("mpp"))
+
+
+def _refuse_broken_chain(run: Run) -> None:
+    """Raise UserError, naming the file, if the chain that a search has left was changed and is none."""
+    if run.chain:
+        try:
+            Chain(run.chain)
+        except UserError as error:
+            raise UserError(
+                f"{run.path / CHAIN} cannot be used: mend it, or delete it to have config.yaml's; {error}"
+            ) from error
 
 
 def build_stage(spec: Any, trust: Sequence[str] = ()) -> Stage:

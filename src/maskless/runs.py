@@ -6,6 +6,8 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     state.json      running, finished, or failed and why
     data.json       what was read: fingerprint, split, licence
     checkpoints/    best.ckpt (by the method's own rule), last.ckpt
+    chain.yaml      the post-processing that a search chose since, in place of the configuration's
+    search.csv      a row a chain that the search tried
     metrics.csv     a row an epoch
     scores.csv      a row an image and metric
     scored.json     which sources were scored, beside the run's own
@@ -20,6 +22,7 @@ import json
 import logging
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,7 +47,10 @@ PACKAGES = [
     "scipy",
     "scikit-image",
     "opencv-python-headless",
+    "optuna",
 ]
+#: The post-processing that a search chose. Without this file, it is the configuration's again.
+CHAIN = "chain.yaml"
 SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "value")
 
 
@@ -63,6 +69,7 @@ class Run:
         config: Mapping[str, Any],
         command: Sequence[str],
         data: Mapping[str, Any],
+        annotation: str | None = None,
     ) -> "Run":
         """Make the folder `root/study/name-TIME`, which no other job shares, and describe the run in it."""
         now = datetime.now()
@@ -75,6 +82,7 @@ class Run:
             "study": study,
             "created": now.isoformat(timespec="seconds"),
             "command": list(command),
+            "annotation": annotation,
             "commit": _commit(),
             "machine": _machine(),
             "versions": {package: _version(package) for package in PACKAGES},
@@ -100,20 +108,20 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, plain values."""
-        try:
-            config = yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"{self.path}/config.yaml cannot be read: {str(error).splitlines()[0]}"
-            ) from error
-        if not isinstance(config, dict):
-            raise UserError(f"{self.path}/config.yaml is no configuration: it holds no mapping")
+        """The resolved configuration, plain values, with the chain of chain.yaml if there is one."""
+        config = self._read_yaml("config.yaml")
+        if isinstance(config.get("method"), dict) and self.chain:
+            config["method"]["chain"] = self.chain
         return config
 
     @property
+    def chain(self) -> dict[str, Any] | None:
+        """The post-processing that a search chose since, None if none did or its file was deleted."""
+        return self._read_yaml(CHAIN) if (self.path / CHAIN).is_file() else None
+
+    @property
     def about(self) -> dict[str, Any]:
-        """`run.json`: id, study, command, commit, machine, versions."""
+        """`run.json`: id, study, command, annotation, commit, machine, versions."""
         return self._read_json("run.json")
 
     @property
@@ -197,13 +205,17 @@ class Run:
         """The rows of scores.csv: source, image, split, metric, definition, region, value."""
         return _read_csv(self.path / "scores.csv")
 
+    @property
+    def scored(self) -> dict[str, Any]:
+        """`scored.json`: what was read of the sources scored beside the run's own, by label."""
+        return self._read_json("scored.json") if (self.path / "scored.json").exists() else {}
+
     def label(self, described: Mapping[str, Any]) -> str:
         """What a source that is scored is called here: its name, or if that is taken, with its fingerprint.
 
         `described` is as in data.json. Sources other than the run's own are kept in scored.json by label.
         """
-        path = self.path / "scored.json"
-        scored = self._read_json("scored.json") if path.exists() else {}
+        scored = self.scored
         known = {**scored, **{str(data["name"]): data for data in self.data.values()}}
         for label, data in known.items():
             if (data["name"], data["sha256"]) == (described["name"], described["sha256"]):
@@ -220,7 +232,34 @@ class Run:
         kept = [row for row in self.scores if (row["source"], row["split"]) not in scored]
         self._write("scores.csv", _to_csv([*kept, *new], SCORE_COLUMNS))
 
+    def forget_scores(self) -> list[tuple[str, str]]:
+        """Remove all scores and label maps; the (source, part)s that had any, in order."""
+        scored = list(dict.fromkeys((row["source"], row["split"]) for row in self.scores))
+        (self.path / "scores.csv").unlink(missing_ok=True)
+        shutil.rmtree(self.path / "predictions", ignore_errors=True)
+        return scored
+
+    def choose_chain(
+        self, chain: Mapping[str, Mapping[str, Any]], why: str, tried: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Make `chain` the run's own: chain.yaml, headed by `why`, and search.csv, a row a chain tried.
+
+        Scores that were made with another chain are to be forgotten before.
+        """
+        self._write("search.csv", _to_csv(tried))
+        text = yaml.safe_dump(dict(chain), default_flow_style=None, sort_keys=False, width=1000)
+        self._write(CHAIN, f"# {why}\n{text}")
+
     # -- files -------------------------------------------------------------------------------------------
+
+    def _read_yaml(self, name: str) -> dict[str, Any]:
+        try:
+            value = yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise UserError(f"{self.path / name} cannot be read: {str(error).splitlines()[0]}") from error
+        if not isinstance(value, dict):
+            raise UserError(f"{self.path / name} cannot be read: it holds no mapping")
+        return value
 
     def _write(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())

@@ -76,3 +76,23 @@ class Sample:
 
     def __getitem__(self, signal: Signal) -> Any:
         return self.signals[signal]
+
+
+class Annotation(StrEnum):
+    """What a person has to draw before a method can learn, from the cheapest to the dearest."""
+
+    NONE = "none"
+    OTHER_STAIN = "masks of another stain"  #: unpaired, or inside somebody else's model
+    POINTS = "points"  #: one click a nucleus
+    MASKS = "full masks"  #: every nucleus' outline
+
+
+def annotation_of(needs: Collection[Need]) -> Annotation:
+    """The dearest annotation that the needs of a method ask for."""
+    main = {need.signal for need in needs if need.role is Role.MAIN}
+    if main & {Signal.INSTANCES, Signal.MASK}:
+        return Annotation.MASKS
+    if main & {Signal.POINTS, Signal.LABELS, Signal.CLASSES}:
+        return Annotation.POINTS
+    other = {need.signal for need in needs} & {Signal.INSTANCES, Signal.MASK}
+    return Annotation.OTHER_STAIN if other else Annotation.NONE

@@ -14,5 +14,5 @@ def test_the_stored_method_is_the_one_that_was_built(tmp_path):
         "hardware": {"precision": "32-true"},
         "command": ["maskless", "train"],
     }
-    run = create_run(config, {Role.MAIN: Synthetic(size_px=32, tiles={"train": 1})})
+    run = create_run(config, {Role.MAIN: Synthetic(size_px=32, tiles={"train": 1})}, [])
     assert run.config["method"] == {"_target_": "maskless.x", "width": 8, "epochs": 1, "first": {"epochs": 1}}

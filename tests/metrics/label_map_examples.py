@@ -76,3 +76,26 @@ def objects(labels, region=None) -> dict[int, set[tuple[int, int]]]:
         if region[row, column] and inside:
             kept[number] = inside
     return kept
+
+
+#: To the neighbours of a pixel, by how many it has.
+STEPS = {
+    4: [(0, 1), (1, 0), (0, -1), (-1, 0)],
+    8: [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)],
+}
+
+
+def components(values, neighbours):
+    """The connected pieces of equal values, each flooded from its first pixel in reading order."""
+    numbers = np.zeros(values.shape, np.int32)
+    height, width = values.shape
+    for start in np.ndindex(values.shape):
+        if values[start] and not numbers[start]:
+            number, front = numbers.max() + 1, [start]
+            while front:
+                pixel = front.pop()
+                if values[pixel] == values[start] and not numbers[pixel]:
+                    numbers[pixel] = number
+                    around = [(pixel[0] + r, pixel[1] + c) for r, c in STEPS[neighbours]]
+                    front += [(r, c) for r, c in around if 0 <= r < height and 0 <= c < width]
+    return numbers

@@ -28,6 +28,8 @@ def test_the_table_is_what_counting_pixels_gives(example):
     ids = table.true_ids[table.true_index].tolist(), table.pred_ids[table.pred_index].tolist()
     assert list(zip(*ids, table.intersection_px.tolist(), strict=True)) == expected
     assert table.scored_px == (true.size if region is None else np.count_nonzero(region))
+    first = [min(r * true.shape[1] + c for r, c in truth[t] & prediction[p]) for t, p, _ in expected]
+    assert table.first_px.tolist() == first
 
 
 def test_scene_q():

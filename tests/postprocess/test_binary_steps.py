@@ -1,12 +1,14 @@
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import ndimage
+from skimage.filters import apply_hysteresis_threshold
 
-from maskless.postprocess.binary import binarise, closing, fill_holes, label, opening, remove_small
-from maskless.postprocess.disk import disk
+from maskless.postprocess.binary import binarise, fill_holes, hysteresis, label, remove_small
 
 MASKS = hnp.arrays(bool, st.tuples(st.integers(1, 14), st.integers(1, 14)))
 
@@ -29,14 +31,31 @@ def test_remove_small_does_not_join_across_corners() -> None:
     assert not remove_small(from_rows("#.", ".#"), min_area_px=2).any()
 
 
-@given(MASKS, st.integers(0, 8))
-def test_remove_small_equals_measuring_each_piece(mask: np.ndarray, min_area_px: int) -> None:
-    pieces, n_pieces = ndimage.label(mask)
+@pytest.mark.parametrize("neighbours", [4, 8])
+@given(mask=MASKS, min_area_px=st.integers(0, 8))
+def test_remove_small_equals_measuring_each_piece(
+    neighbours: Literal[4, 8], mask: np.ndarray, min_area_px: int
+) -> None:
+    pieces, n_pieces = ndimage.label(mask, np.ones((3, 3)) if neighbours == 8 else None)
     expected = np.zeros_like(mask)
     for piece in range(1, n_pieces + 1):
         if np.sum(pieces == piece) >= min_area_px:
             expected |= pieces == piece
-    np.testing.assert_array_equal(remove_small(mask, min_area_px=min_area_px), expected)
+    result = remove_small(mask, min_area_px=min_area_px, neighbours=neighbours)
+    np.testing.assert_array_equal(result, expected)
+
+
+def test_hysteresis_keeps_faint_pixels_that_touch_a_strong_one_across_a_side() -> None:
+    values = np.array([[0.4, 0.9, 0.0, 0.4], [0.0, 0.0, 0.4, 0.4], [0.3, 0.0, 0.0, 0.8]], np.float32)
+    expected = from_rows("##.#", "..##", "...#")
+    np.testing.assert_array_equal(hysteresis(values, low=0.3, high=0.7), expected)
+    np.testing.assert_array_equal(hysteresis(values, low=0.3, high=0.8), from_rows("##..", "....", "...."))
+
+
+@given(hnp.arrays(np.float32, (9, 11), elements=st.integers(0, 3)), st.integers(0, 3), st.integers(0, 3))
+def test_hysteresis_equals_scikit_images(values: np.ndarray, low: int, high: int) -> None:
+    expected = apply_hysteresis_threshold(values, min(low, high), high)
+    np.testing.assert_array_equal(hysteresis(values, low=min(low, high), high=high), expected)
 
 
 @given(MASKS)
@@ -50,31 +69,9 @@ def test_fill_holes_leaves_holes_that_are_too_large_or_open_to_the_border() -> N
     np.testing.assert_array_equal(fill_holes(mask, max_area_px=1), expected)
 
 
-@given(MASKS, st.integers(0, 4))
-def test_opening_and_closing_equal_scipys_with_the_outside_left_out(mask: np.ndarray, radius_px: int) -> None:
-    """Outside the image counts as set for an erosion and as empty for a dilation: it decides nothing."""
-    element = disk(radius_px).astype(bool)
-    eroded = ndimage.binary_erosion(mask, element, border_value=1)
-    dilated = ndimage.binary_dilation(mask, element)
-    np.testing.assert_array_equal(
-        opening(mask, radius_px=radius_px), ndimage.binary_dilation(eroded, element)
-    )
-    np.testing.assert_array_equal(
-        closing(mask, radius_px=radius_px), ndimage.binary_erosion(dilated, element, border_value=1)
-    )
-
-
-def test_opening_and_closing_leave_a_nucleus_at_the_border_whole() -> None:
-    mask = np.zeros((20, 20), bool)
-    mask[:8, 5:15] = True
-    for step in (opening, closing):
-        np.testing.assert_array_equal(step(mask, radius_px=1)[:2], step(mask, radius_px=1)[2:4])
-    assert opening(mask, radius_px=1)[0].sum() == 10
-
-
 @pytest.mark.parametrize("neighbours", [4, 8])
 @given(mask=MASKS)
-def test_label_numbers_pieces_in_reading_order(neighbours: int, mask: np.ndarray) -> None:
+def test_label_numbers_pieces_in_reading_order(neighbours: Literal[4, 8], mask: np.ndarray) -> None:
     expected, _ = ndimage.label(mask, np.ones((3, 3)) if neighbours == 8 else None)
     first_seen = list(dict.fromkeys(expected[mask].tolist()))
     in_order = np.zeros(len(first_seen) + 1, np.int32)
@@ -98,7 +95,6 @@ def test_a_mask_of_255_is_a_mask() -> None:
     for result in (
         remove_small(mask, min_area_px=3),
         fill_holes(mask),
-        opening(mask, radius_px=0),
         label(mask),
     ):
         np.testing.assert_array_equal(result > 0, mask > 0)

@@ -1,12 +1,15 @@
+import functools
 import pickle
 import types
 import typing
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from maskless.errors import UserError
+from maskless.postprocess import chain as module
 from maskless.postprocess.chain import Chain
 from maskless.postprocess.signature import signature
 from maskless.postprocess.steps import STEPS
@@ -58,6 +61,43 @@ def test_needs_are_the_maps_and_results_are_everything_else() -> None:
     assert list(results) == list(WATERSHED)
     assert results["mask"].dtype == bool
     np.testing.assert_array_equal(results["instances"], chain(maps))
+
+
+def test_what_is_kept_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def counted(step: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(step)
+        def call(*arrays: Any, **parameters: Any) -> Any:
+            ran.append(step.__name__)
+            return step(*arrays, **parameters)
+
+        return call
+
+    monkeypatch.setattr(module, "STEPS", {name: counted(step) for name, step in STEPS.items()})
+    maps = {"foreground": two_touching_disks()}
+    kept: dict[str, np.ndarray] = {}
+    for radius_px in (5, 25, 5):
+        chain = Chain(changed("markers", radius_px=radius_px))
+        results = chain.results(maps, kept)
+        np.testing.assert_array_equal(results["instances"], chain(maps))
+        ran_last, ran[:] = ran[: len(ran) - 5], []  # without those of the chain by itself
+        if radius_px == 25:
+            assert ran_last == ["local_maxima", "watershed"]
+    assert ran_last == []
+    Chain(changed("mask", above=0.4)).results(maps, kept)
+    assert len(ran) == 5, "the same steps of another mask are something else"
+
+
+def test_what_is_kept_longest_is_what_other_chains_share() -> None:
+    kept: dict[str, np.ndarray] = {}
+    first = Chain(WATERSHED).results({"foreground": two_touching_disks()}, kept)
+    second = Chain(changed("markers", radius_px=25)).results({"foreground": two_touching_disks()}, kept)
+    assert len(kept) == 7
+    oldest_first = list(kept.values())
+    assert oldest_first[0] is first["instances"]
+    assert oldest_first[1] is first["markers"]
+    assert oldest_first[-1] is first["mask"] is second["mask"]
 
 
 def test_the_spec_makes_the_chain_again_and_cannot_be_changed_from_outside() -> None:

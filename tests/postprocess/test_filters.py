@@ -18,6 +18,17 @@ def test_gaussian_equals_scipys_on_images_of_any_size(sigma_px: float, values: n
     np.testing.assert_allclose(gaussian(values, sigma_px=sigma_px), expected, atol=2e-2)
 
 
+@given(
+    hnp.arrays(np.float32, SHAPES, elements=st.floats(-100, 100, width=32)),
+    st.integers(0, 5),
+    st.floats(0.3, 3),
+)
+def test_gaussian_can_be_cut_off_at_a_radius(values: np.ndarray, radius_px: int, sigma_px: float) -> None:
+    expected = ndimage.gaussian_filter(values.astype(float), sigma_px, mode="reflect", radius=radius_px)
+    result = gaussian(values, sigma_px=sigma_px, radius_px=radius_px)
+    np.testing.assert_allclose(result, expected, atol=2e-2)
+
+
 def test_gaussian_of_sigma_zero_is_a_copy() -> None:
     values = np.arange(6, dtype=np.float32).reshape(2, 3)
     result = gaussian(values, sigma_px=0)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 from scipy import ndimage
+from skimage.filters import threshold_otsu
 
 from maskless.metrics import aji, pixel_scores
 from maskless.postprocess.chain import Chain
@@ -53,10 +54,13 @@ def same_nuclei(first: np.ndarray, second: np.ndarray) -> float:
 TOUCHING = drawn((90, 120), (30, 30, 13), (30, 53, 12), (51, 41, 13), (70, 90, 11), (70, 110, 11), (3, 80, 9))
 
 
-@pytest.mark.parametrize("name", ["boundary", "threshold"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONF.glob("*.yaml")))
 def test_every_shipped_chain_says_first_what_it_is(name: str) -> None:
     assert (CONF / f"{name}.yaml").read_text(encoding="utf-8").startswith("# ")
-    shipped(name)
+    nothing = np.zeros((20, 30), np.float32)
+    instances = shipped(name)(dict.fromkeys(shipped(name).needs, nothing))
+    assert instances.shape == (20, 30)
+    assert not instances.any()
 
 
 def test_boundary_needs_what_a_three_class_network_gives() -> None:
@@ -88,13 +92,6 @@ def test_boundary_drops_specks_and_fills_small_holes() -> None:
     assert instances[30, 30] == instances[30, 25] > 0
 
 
-def test_boundary_of_empty_maps_is_empty() -> None:
-    nothing = np.zeros((20, 30), np.float32)
-    instances = shipped("boundary")({"foreground": nothing, "boundary": nothing})
-    assert instances.shape == (20, 30)
-    assert not instances.any()
-
-
 def test_threshold_parts_touching_disks_on_an_uneven_noisy_ground() -> None:
     truth = drawn((90, 120), (30, 30, 13), (30, 53, 12), (70, 90, 11), (70, 110, 11), (3, 80, 9))
     ground = 0.1 * np.indices(truth.shape)[1] / 120 + 0.05 * np.random.default_rng(0).normal(size=truth.shape)
@@ -105,6 +102,77 @@ def test_threshold_parts_touching_disks_on_an_uneven_noisy_ground() -> None:
 
 def test_threshold_of_a_flat_image_is_empty() -> None:
     assert not shipped("threshold")({"darkness": np.full((20, 30), 0.2, np.float32)}).any()
+
+
+def scene_p() -> np.ndarray:
+    """Discs at the border and touching, bars, and a notch: what the published code was run on."""
+    rows, columns = np.indices((128, 128))
+    mask = np.zeros((128, 128), bool)
+    discs = ((32, 30, 12), (32, 48, 12), (75, 30, 8), (75, 42, 6), (80, 80, 3), (0, 100, 10), (100, 64, 5))
+    for row, column, radius in discs:
+        mask |= (rows - row) ** 2 + (columns - column) ** 2 <= radius**2
+    mask[80:120, 100:106] = True
+    mask[56, 5:60] = True
+    mask[110:112, 20:22] = True
+    mask[30:33, 29:32] = False
+    assert mask.sum() == 1691
+    assert ndimage.label(mask)[1] == 8
+    return mask.astype(np.float32)
+
+
+def areas(instances: np.ndarray) -> list[int]:
+    return sorted(np.bincount(instances.ravel())[1:].tolist(), reverse=True)
+
+
+def test_spatial_prior_gives_what_the_published_code_gives() -> None:
+    instances = shipped("spatial_prior")({"foreground": scene_p()})
+    assert areas(instances) == [417, 400, 285, 228, 126, 69, 13]
+    assert np.count_nonzero(instances) == 1538
+
+
+def test_spatial_prior_her2_gives_what_the_published_code_gives() -> None:
+    instances = shipped("spatial_prior_her2")({"foreground": scene_p()})
+    assert instances.max() == 4
+    assert np.count_nonzero(instances) == 368
+
+
+def test_scale_attention_gives_what_the_published_code_gives() -> None:
+    chain = shipped("scale_attention")
+    instances = chain({"foreground": scene_p()})
+    assert areas(instances) == [418, 403, 228, 188, 127, 105, 73, 25]
+    assert np.count_nonzero(instances) == 1567
+    spec = chain.spec
+    spec["markers"]["radius_px"] = 12
+    assert Chain(spec)({"foreground": scene_p()}).max() == 7
+
+
+def official_otsu(values: np.ndarray) -> np.ndarray:
+    """Blur of 9x9, then Otsu, with scipy and scikit-image."""
+    blurred = ndimage.gaussian_filter(values.astype(float), 1.7, mode="reflect", radius=4)
+    return blurred > threshold_otsu(blurred.astype(np.float32))
+
+
+@pytest.mark.parametrize(("name", "after"), [("", "spatial_prior"), ("_her2", "spatial_prior_her2")])
+def test_threshold_le_bescond_is_otsu_and_then_the_methods_own_chain(name: str, after: str) -> None:
+    noise = 0.05 * np.random.default_rng(0).normal(size=(128, 128))
+    darkness = (0.2 + 0.4 * scene_p() + noise).astype(np.float32)
+    expected = shipped(after)({"foreground": official_otsu(darkness).astype(np.float32)})
+    instances = shipped(f"threshold_le_bescond{name}")({"darkness": darkness})
+    np.testing.assert_array_equal(instances, expected)
+    assert instances.max() > 3
+
+
+def test_spn_drops_small_pieces_fills_holes_and_joins_across_corners() -> None:
+    foreground = np.zeros((30, 40), np.float32)
+    foreground[2:7, 2:7] = 0.6
+    foreground[4, 4] = 0.1  # a hole: 24 px, which is enough
+    foreground[7:11, 7:12] = 0.6  # touches it across a corner
+    foreground[20:24, 20:24] = 0.6  # 16 px
+    foreground[20:24, 30:35] = 0.6  # 20 px: just enough
+    foreground[26:29, 2:20] = 0.5  # not above one half
+    instances = shipped("spn")({"foreground": foreground})
+    assert areas(instances) == [45, 20]
+    assert instances[4, 4] == instances[10, 11] == 1
 
 
 @pytest.mark.long

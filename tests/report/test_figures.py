@@ -1,5 +1,4 @@
-import io
-import re
+from itertools import pairwise
 from math import nan
 from xml.etree import ElementTree
 
@@ -7,60 +6,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
-from PIL import Image
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from maskless.report.figures import Curve, curves, middle, outline_path, png, svg
-
-label_maps = npst.arrays(
-    np.int32, npst.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 3)
+from maskless.report.figures import (
+    Curve,
+    Line,
+    Point,
+    _apart,
+    by_group,
+    by_threshold,
+    curves,
+    distributions,
+    svg,
 )
 
 
-def corners_of(path: str) -> list[list[tuple[int, int]]]:
-    """The rings of an SVG path of M, h, v and z, each as its corners (x, y)."""
-    rings = []
-    for ring in re.findall(r"M(-?\d+) (-?\d+)((?:[hv]-?\d+)*)z", path):
-        x, y = int(ring[0]), int(ring[1])
-        corners = [(x, y)]
-        for axis, step in re.findall(r"([hv])(-?\d+)", ring[2]):
-            x, y = (x + int(step), y) if axis == "h" else (x, y + int(step))
-            corners.append((x, y))
-        rings.append(corners)
-    return rings
-
-
-@given(label_maps)
-def test_an_outline_encloses_its_pixels_and_follows_their_sides(instances):
-    path = outline_path(instances)
-    rings = corners_of(path)
-    assert "".join(re.findall(r"[Mz]", path)) == "Mz" * len(rings)
-    area = length = 0
-    for corners in rings:
-        sides = list(zip(corners, [*corners[1:], corners[0]], strict=True))
-        assert all((x0 == x1) != (y0 == y1) for (x0, y0), (x1, y1) in sides)
-        area += sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in sides)
-        length += sum(abs(x1 - x0) + abs(y1 - y0) for (x0, y0), (x1, y1) in sides)
-    padded = np.pad(instances, 1)
-    beyond = [np.roll(padded, shift, axis) for shift in (1, -1) for axis in (0, 1)]
-    assert abs(area) == 2 * np.count_nonzero(instances)
-    assert length == sum(np.count_nonzero((padded > 0) & (padded != other)) for other in beyond)
-
-
-def test_an_empty_map_has_no_outline():
-    assert outline_path(np.zeros((4, 4), np.int32)) == ""
-
-
-@given(st.integers(1, 50), st.integers(1, 50), st.integers(1, 60))
-def test_the_middle_is_in_the_middle(height, width, size_px):
-    for part, length in zip(middle((height, width), size_px), (height, width), strict=True):
-        assert part.stop - part.start == min(length, size_px)
-        assert 0 <= (length - part.stop) - part.start <= 1
-
-
-def test_png_keeps_every_pixel():
-    image = np.random.default_rng(0).integers(0, 256, (7, 5, 3), np.uint8)
-    assert np.array_equal(np.array(Image.open(io.BytesIO(png(image)))), image)
+def texts_of(element: str) -> list[str]:
+    found = (node for node in ElementTree.fromstring(element).iter() if node.tag.endswith("}text"))
+    return ["".join(node.itertext()) for node in found]
 
 
 def test_curves_show_each_run_and_pass_over_epochs_without_validation():
@@ -73,17 +36,95 @@ def test_curves_show_each_run_and_pass_over_epochs_without_validation():
 
 def test_a_run_has_one_look_in_both_panels_and_no_two_share_it():
     figure = curves([Curve(str(k), [1, 2], [1, 2]) for k in range(20)])
-    looks = [[(line.get_color(), line.get_linestyle()) for line in axes.lines] for axes in figure.axes]
+    looks = [
+        [(line.get_color(), line.get_linestyle(), line.get_marker()) for line in axes.lines]
+        for axes in figure.axes
+    ]
     assert looks[0] == looks[1]
     assert len(set(looks[0])) == 20
 
 
-@pytest.mark.parametrize("name", ["supervised, seed 1", "$x_1$ & <b>", "_hidden"])
+def test_neighbouring_lines_differ_without_colour():
+    (axes,) = by_threshold([Line(str(k), [0, 1], [1, 0]) for k in range(8)], "x", "y").axes
+    styles = [(str(line._dash_pattern), line.get_marker()) for line in axes.lines]
+    assert len(set(styles)) == 8
+    assert all(a[0] != b[0] and a[1] != b[1] for a, b in pairwise(styles))
+
+
+def test_lines_are_named_outside_the_axes_in_the_order_in_which_they_begin():
+    lines = [Line("low", [0.5, 1], [0.2, 0]), Line("high", [0.5, 1], [0.9, 0.1])]
+    figure = by_threshold(lines, "IoU", "accuracy")
+    (axes,) = figure.axes
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["high", "low"]
+    assert [line.get_ydata().tolist() for line in axes.lines] == [[0.9, 0.1], [0.2, 0]]
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_ylim()[0]) == ("IoU", "accuracy", 0)
+    FigureCanvasAgg(figure).draw()
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+
+
+def test_measured_points_are_filled_and_printed_ones_hollow():
+    points = [Point("ours", 0, 0.4, 0.1), Point("theirs", 1, 0.5, None, printed=True)]
+    figure = by_group(points, ["none", "points"], "AJI")
+    (axes,) = figure.axes
+    at = {
+        line.get_ydata()[0]: line
+        for line in axes.lines
+        if len(line.get_ydata()) == 1 and line.get_marker() in "os" and line.get_xdata()[0] > -1
+    }
+    assert at[0.4].get_markerfacecolor() != "none"
+    assert at[0.5].get_markerfacecolor() == "none"
+    assert at[0.4].get_marker() != at[0.5].get_marker()
+    assert round(at[0.4].get_xdata()[0]) == 0
+    assert round(at[0.5].get_xdata()[0]) == 1
+    low, high = axes.get_ylim()
+    assert low < 0.3
+    assert high > 0.5
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["measured", "printed"]
+
+
+def test_names_of_equal_points_do_not_lie_on_each_other():
+    figure = by_group([Point(f"method {k}", 0, 0.5, 0.1) for k in range(8)], ["none", "points"], "AJI")
+    (axes,) = figure.axes
+    FigureCanvasAgg(figure).draw()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) == 8
+    assert not [(a, b) for k, a in enumerate(boxes) for b in boxes[:k] if a.overlaps(b)]
+    assert all(axes.get_window_extent().contains(*corner) for box in boxes for corner in box.corners())
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12).map(sorted))
+def test_names_are_moved_apart_and_no_further(values):
+    placed = _apart(values, 0.05, -1, 2)
+    assert (np.diff(placed) > 0.05 - 1e-9).all()
+    if len(values) == 1 or np.diff(values).min() > 0.05:
+        assert placed == pytest.approx(values)
+
+
+def test_every_score_is_a_point_of_its_method():
+    scores = [("a", [0.1, 0.5, 0.2]), ("b", [0.9, 0.8])]
+    (axes,) = distributions(scores, "AJI of an image").axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    for k, (points, (_, values)) in enumerate(zip(axes.collections, scores, strict=True)):
+        x, y = points.get_offsets().T
+        assert sorted(x) == sorted(values)
+        assert (np.abs(y - k) < 0.3).all()
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # the first is above
+
+
+@pytest.mark.parametrize("name", ["supervised, seed 1", "$x_1$ & <b>", "_hidden", "a_b^c"])
 def test_svg_is_an_element_that_takes_the_colour_of_its_surroundings(name):
-    element = svg(curves([Curve(name, [2, 1], [0.1, 0.2])]))
-    assert element.startswith("<svg")
-    texts = [text.text for text in ElementTree.fromstring(element).iter() if text.tag.endswith("}text")]
-    assert name in texts
-    assert "currentColor" in element
-    assert "#010203" not in element
-    assert "metadata" not in element
+    figures = [
+        curves([Curve(name, [2, 1], [0.1, 0.2])]),
+        by_threshold([Line(name, [0, 1], [1, 0])], "x", "y"),
+        by_group([Point(name, 0, 0.1, 0.1)], ["g"], "y"),
+        distributions([(name, [0.1, 0.2])], "x"),
+    ]
+    for figure in figures:
+        element = svg(figure)
+        assert element.startswith("<svg")
+        assert name in texts_of(element)
+        assert "currentColor" in element
+        assert "#010203" not in element
+        assert "metadata" not in element
+        assert "<g id=" not in element

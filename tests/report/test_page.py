@@ -1,130 +1,78 @@
 import base64
 import dataclasses
-from html.parser import HTMLParser
-from math import nan
+import hashlib
+import re
+from pathlib import Path
 
 import pytest
 from made_runs import made_run, predicted_run
+from made_tables import made_intervals, made_table
+from page_reader import Reader
+from test_scored_images import table_of
 
+from maskless.report import page as module
+from maskless.report.charts import Chart
 from maskless.report.page import Extra, Page, Section, html
-from maskless.report.pictures import find_source, picture
-from maskless.report.results import read_result
-from maskless.report.tables import tables
+from maskless.report.pictures import pictures
 
-VOID = {"meta", "link", "br", "img"}
+CHART = Chart("a chart", '<svg viewBox="0 0 1 1"></svg>', "what it shows")
 
 
-class Reader(HTMLParser):
-    """The elements of a page in order, its words, and whether every element is closed where it should be."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
+def full_page(tmp_path) -> Page:
+    """A page of one section with something in every place."""
+    table = table_of(predicted_run(tmp_path, "a"), predicted_run(tmp_path, "b", lost=1))
+    paper = dataclasses.replace(made_table(), title="As printed", paper="liu_2022")
+    shown, _ = pictures(table, 2)
+    section = Section(table, [paper], "threshold", made_intervals(), [CHART], shown, ["a note"])
+    return Page("a title", "made now", [section], ["a failed"], CHART, [Extra("p.png", b"\x89PNG")])
 
 
-def page_of(*runs, **more) -> Page:
-    sections = [Section(table) for table in tables([read_result(run) for run in runs])]
-    return Page("a title", "made now", sections, **more)
+def test_everything_is_in_its_place(tmp_path):
+    reader = Reader(html(full_page(tmp_path)))
+    text = reader.text
+    places = [
+        "a title", "made now", "synthetic, test: 5 images", "As printed", "difference to threshold",
+        "Failed, unfinished, not scored or not readable a failed", "Pictures of synthetic, test: 5 images",
+        "a chart what it shows", "What was found", "a note", "Training", "Further pictures p.png",
+    ]  # fmt: skip
+    assert [place for place in places if place not in text] == []
+    assert sorted(places, key=text.index) == places
+    assert [len(reader.all(f"h{level}")) for level in (1, 2, 3)] == [1, 5, 3]
 
 
-def text_of(page: Page) -> str:
-    return " ".join(" ".join(Reader(html(page)).words).split())
+def test_a_page_of_a_table_alone_has_no_empty_headings():
+    reader = Reader(html(Page("t", "m", [Section(made_table())])))
+    assert len(reader.all("h2")) == 1
+    assert reader.all("h3") == []
 
 
-def test_the_table_names_what_was_scored_and_how(tmp_path):
-    run = made_run(tmp_path, "supervised", 4, {"1": {"aji": 0.25}, "2": {"aji": 0.75}}, epochs=1)
-    text = text_of(page_of(run))
-    assert "1 run scored on the test part of synthetic, 2 images" in text
-    assert "split official; licence of the data CC0; fingerprint 0123456789ab." in text
-    assert "supervised synthetic 4 finished 0.500 ± 0.354" in text
-    assert "maskless evaluate method=supervised 'note=two words'" in text
+def test_two_sections_share_no_id(tmp_path):
+    page = full_page(tmp_path)
+    reader = Reader(html(dataclasses.replace(page, sections=page.sections * 2)))
+    ids = [attributes["id"] for _, attributes in reader.elements if attributes.get("id")]
+    assert len(ids) > 10
+    assert len(set(ids)) == len(ids)
 
 
-def test_a_value_that_few_images_define_says_so(tmp_path):
-    run = made_run(tmp_path, scores={"1": {"aji": 0.25, "dice": 0.5}, "2": {"aji": 0.75, "dice": nan}})
-    assert "0.500 1 images" in text_of(page_of(run))
-
-
-def test_the_best_is_bold(tmp_path):
-    runs = [made_run(tmp_path, name, scores={"1": {"aji": v}}) for name, v in (("a", 0.25), ("b", 0.75))]
-    page = html(page_of(*runs))
-    assert page.count("<strong>") == 1
-    assert "<strong>0.750</strong>" in page
-
-
-def test_runs_of_one_method_are_told_apart(tmp_path):
-    runs = [made_run(tmp_path, scores={"1": {"aji": 0.5}}) for _ in range(2)]
-    text = text_of(page_of(*runs))
-    for run in runs:
-        assert f"threshold {run.path.name} no training" in text
-
-
-def test_runs_that_read_different_data_are_told_apart(tmp_path):
-    other = {"main": {"name": "synthetic", "licence": "CC0", "split": "official", "sha256": "ffff"}}
-    runs = [
-        made_run(tmp_path, "a", scores={"1": {"aji": 0.5}}),
-        made_run(tmp_path, "b", scores={"1": {"aji": 0.5}}, data=other),
-        made_run(tmp_path, "c", scores={"1": {"aji": 0.5}}, data={}),
-    ]
-    text = text_of(page_of(*runs))
-    assert "licence of the data CC0;" in text
-    assert "fingerprint 0123456789ab (a), ffff (b)." in text
-
-
-def test_the_pixels_of_a_picture_are_in_the_page_once(tmp_path):
-    page = page_of(predicted_run(tmp_path, "a"), predicted_run(tmp_path, "b", lost=1))
-    table = page.sections[0].table
-    shown = [picture(table, find_source(table), image, "best") for image in ("test-0000", "test-0001")]
-    page = dataclasses.replace(page, sections=[Section(table, shown, notes=["a note"])])
-    reader = Reader(html(page))
-    images = reader.all("image")
-    assert [base64.b64decode((image["href"] or "").partition(",")[2]) for image in images] == [
-        one.tissue for one in shown
-    ]
-    assert [use["href"] for use in reader.all("use")] == [
-        f"#{image['id']}" for image in images for _ in range(2)
-    ]
-    assert [path["d"] for path in reader.all("path")] == [
-        panel.outlines for one in shown for panel in one.panels
-    ]
-    assert "a note" in reader.words
-
-
-def test_nothing_is_fetched_and_nothing_runs(tmp_path):
-    extras = [Extra("p.png", b"\x89PNG")]
-    page = html(page_of(made_run(tmp_path, scores={"1": {"aji": 0.5}}), extras=extras, curves="<svg></svg>"))
+def test_nothing_is_fetched_and_nothing_runs_but_the_script_of_the_page(tmp_path):
+    page = html(full_page(tmp_path))
     reader = Reader(page)
     tags = {tag for tag, _ in reader.elements}
-    assert not tags & {"script", "iframe", "object", "embed", "base", "form", "a"}
+    assert not tags & {"iframe", "object", "embed", "base", "form", "a"}
     for _, attributes in reader.elements:
         assert not [name for name in attributes if name.startswith("on")]
         for name in ("src", "href"):
             assert (attributes.get(name) or "data:").startswith(("data:", "#"))
-    assert "url(" not in page
+    assert set(re.findall(r"url\(.", page)) == {"url(#"}
     assert "@import" not in page
-    assert "default-src 'none'" in str(reader.all("meta"))
+
+    (script,) = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+    assert script == Path(module.__file__).with_name("page.js").read_text()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = [str(meta["content"]) for meta in reader.all("meta") if "http-equiv" in meta]
+    assert policy.startswith("default-src 'none';")
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert "unsafe" not in policy.partition("script-src")[2]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +85,16 @@ def test_every_word_is_escaped(tmp_path, word):
         made_run(tmp_path, word, seed, scores, word, part=word, state="failed", why=word, data=data, epochs=1)
         for seed in (0, 1)
     ]
-    page = page_of(*runs, left_out=[word], extras=[Extra(word, b"")])
-    page = dataclasses.replace(
-        page, title=word, made=word, sections=[Section(page.sections[0].table, notes=[word])]
-    )
-    reader = Reader(html(page))
-    assert not reader.all("script")
+    table = dataclasses.replace(table_of(*runs), notes=(word,))
+    printed = dataclasses.replace(table.rows[0], name=f"{word} printed", runs=(), citation=word, lacks=word)
+    paper = dataclasses.replace(table, rows=(*table.rows, printed), paper="liu_2022", title=word)
+    shown, _ = pictures(table_of(predicted_run(tmp_path)), 1)
+    tissue = dataclasses.replace(shown[0].tissue, image=word, cut=word)
+    shown = [dataclasses.replace(shown[0], row=word, stands_for=word, caption=word, tissue=tissue)]
+    chart = dataclasses.replace(CHART, title=word, caption=word)
+    section = Section(table, [paper], word, {}, [chart], shown, [word])
+    reader = Reader(html(Page(word, word, [section], [word], chart, [Extra(word, b"")])))
+    assert len(reader.all("script")) == 1
     assert len(reader.all("img")) == 1
     assert reader.all("img")[0]["alt"] == word
-    assert reader.words.count(word) >= 8
+    assert reader.words.count(word) >= 12

@@ -1,142 +1,121 @@
 import numpy as np
 import pytest
-import yaml
-from made_runs import SYNTHETIC, TILES, made_run, predicted_run, score_rows
-from test_figures import corners_of
+from made_runs import made_run, predicted_run, score_rows
+from test_outline_path import area_px
+from test_scored_images import table_of
 
 from maskless.data.readers.synthetic import Synthetic
-from maskless.errors import UserError
-from maskless.report import pictures
-from maskless.report.pictures import chosen, find_source, keeps_predictions, picture
-from maskless.report.results import read_result
-from maskless.report.tables import Table, tables
+from maskless.report import tissue
+from maskless.report.pictures import pictures
+from maskless.report.scored_images import find_source
 from maskless.signals import Signal
+from maskless.writers.labels import write_label_png
 
 
-def table_of(*runs) -> Table:
-    (table,) = tables([read_result(run) for run in runs])
-    return table
+def truth_of(table, image: str) -> np.ndarray:
+    source = find_source(table, table.rows[0].runs[0])
+    item = next(item for item in source.items("test") if item.id == image)
+    return source.read(item, [Signal.INSTANCES])[Signal.INSTANCES]
 
 
-def ranked(tmp_path, values) -> Table:
-    return table_of(made_run(tmp_path, scores={f"{k:02}": {"aji": value} for k, value in enumerate(values)}))
+def test_every_method_has_its_own_best_median_and_worst(tmp_path):
+    table = table_of(predicted_run(tmp_path, "full"), predicted_run(tmp_path, "poor", lost=2))
+    shown, notes = pictures(table, 3)
+    assert notes == []
+    assert [(one.row, one.stands_for) for one in shown] == [
+        (name, f"{word} of 5") for name in ("full", "poor") for word in ("best", "median", "worst")
+    ]
+    ajis = [float(one.caption.split()[1].strip(",")) for one in shown if one.row == "poor"]
+    assert ajis == sorted(ajis, reverse=True)
+    assert ajis[0] > ajis[2]
 
 
-@pytest.mark.parametrize(
-    ("count", "images"),
-    [
-        (1, ["04"]),
-        (2, ["00", "09"]),
-        (3, ["00", "04", "09"]),
-        (4, ["00", "04", "06", "09"]),
-        (99, [f"{k:02}" for k in range(10)]),
-    ],
-)
-def test_best_median_and_worst_are_chosen_first(tmp_path, count, images):
-    found = chosen(ranked(tmp_path, np.linspace(0.9, 0.1, 10)), count)
-    assert [image for image, _ in found] == images
-    told = {"00": "best", "04": "median", "09": "worst"}
-    for image, stands_for in found:
-        word = told.get(image, f"number {int(image) + 1}")
-        assert stands_for == f"{word} of 10 by the AJI of threshold"
+def test_a_tissue_is_shared_by_all_pictures_of_it(tmp_path):
+    table = table_of(predicted_run(tmp_path, "full"), predicted_run(tmp_path, "poor", lost=2))
+    shown, _ = pictures(table, 5)
+    tissues = {}
+    for one in shown:
+        assert tissues.setdefault(one.tissue.image, one.tissue) is one.tissue
+    assert len(shown) == 2 * len(tissues) == 10
 
 
-@pytest.mark.parametrize("images", [1, 2, 3, 4, 7])
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
-def test_as_many_are_chosen_as_there_are(tmp_path, images, count):
-    found = chosen(ranked(tmp_path, np.linspace(0, 1, images)), count)
-    assert len({image for image, _ in found}) == len(found) == min(images, count)
+def test_every_pixel_of_a_nucleus_is_correct_wrong_or_missed(tmp_path):
+    run = predicted_run(tmp_path, lost=1)
+    file = run.path / "predictions/synthetic/test/test-0000.png"
+    table = table_of(run)
+    truth = truth_of(table, "test-0000")
+    found = np.roll(truth, (2, 3), (0, 1))
+    write_label_png(file, found)
+    shown = next(one for one in pictures(table, 5)[0] if one.tissue.image == "test-0000")
+    assert area_px(shown.correct) == np.count_nonzero((truth > 0) & (found > 0)) > 0
+    assert area_px(shown.wrong) == np.count_nonzero((truth == 0) & (found > 0)) > 0
+    assert area_px(shown.missed) == np.count_nonzero((truth > 0) & (found == 0)) > 0
+    assert area_px(shown.outlines) == np.count_nonzero(found)
+    assert area_px(shown.tissue.truth) == np.count_nonzero(truth)
 
 
-def test_images_without_an_aji_are_not_ranked(tmp_path):
-    assert [image for image, _ in chosen(ranked(tmp_path, [0.1, np.nan, 0.3]), 6)] == ["02", "00"]
-    assert chosen(ranked(tmp_path, [np.nan, np.nan]), 1) == [("00", "")]
-
-
-def test_the_source_is_found_again(tmp_path):
-    source = find_source(table_of(predicted_run(tmp_path)))
-    assert isinstance(source, Synthetic)
-    assert source.tiles == TILES
-
-
-def test_the_source_can_be_one_that_was_only_tested_on(tmp_path):
-    run = predicted_run(tmp_path)
-    config = {**run.config, "dataset": None, "test": {"other": SYNTHETIC}}
-    (run.path / "config.yaml").write_text(yaml.safe_dump(config))
-    assert isinstance(find_source(table_of(run)), Synthetic)
-
-
-def test_data_root_is_where_the_data_is_today(tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(
-        pictures, "build", lambda spec, trust: asked.append(spec) or Synthetic(size_px=64, tiles=TILES)
+def test_what_was_found_and_how_well(tmp_path):
+    full, poor = (
+        pictures(table_of(predicted_run(tmp_path, str(lost), lost=lost)), 1)[0][0] for lost in (0, 2)
     )
-    find_source(
-        table_of(predicted_run(tmp_path, dataset={**SYNTHETIC, "data_root": "/then"})), data_root="/now"
-    )
-    find_source(table_of(predicted_run(tmp_path)), data_root="/now")
-    assert asked == [{**SYNTHETIC, "data_root": "/now"}, SYNTHETIC]
+    assert full.caption == f"AJI 1.000, {full.tissue.nuclei} nuclei found"
+    assert poor.caption.endswith(f", {poor.tissue.nuclei - 2} nuclei found")
 
 
-@pytest.mark.parametrize(
-    ("run", "why"),
-    [
-        ({"scores": {"test-0099": {"aji": 0.5}}}, "1 of its images are no longer there, test-0099"),
-        ({"scores": {"test-0000": {"aji": 0.5}}, "source": "elsewhere"}, "no run has elsewhere"),
-        ({"scores": {"test-0000": {"aji": 0.5}}, "dataset": {"_target_": "os.system"}}, "outside maskless"),
-    ],
-)
-def test_why_the_images_cannot_be_found(tmp_path, run, why):
-    with pytest.raises(UserError, match=why):
-        find_source(table_of(made_run(tmp_path, **run)))
-
-
-def test_a_picture_shows_the_truth_and_every_run(tmp_path):
-    full, poor = predicted_run(tmp_path, "full"), predicted_run(tmp_path, "poor", lost=2)
-    bare = made_run(tmp_path, "bare", scores={f"test-000{k}": {"aji": 0.5} for k in range(5)})
-    table = table_of(full, poor, bare)
-    assert keeps_predictions(table)
-    source = find_source(table)
-    shown = picture(table, source, "test-0001", "best")
-    truth = source.read(source.items("test")[1], [Signal.INSTANCES])[Signal.INSTANCES]
-    nuclei = len(np.unique(truth)) - 1
-
-    assert shown.title == "test-0001: best"
-    assert (shown.height_px, shown.width_px) == truth.shape
-    assert [panel.name for panel in shown.panels] == ["truth", "full", "poor", "bare"]
-    of_truth, of_full, of_poor, of_bare = shown.panels
-    assert of_truth.outlines == of_full.outlines
-    assert of_full.caption == f"AJI 1.000, {nuclei} nuclei"
-    assert len(corners_of(of_poor.outlines or "")) < len(corners_of(of_full.outlines or ""))
-    assert of_poor.caption.endswith(f", {nuclei - 2} nuclei")
-    assert (of_bare.outlines, of_bare.caption) == (None, "has not kept its label map")
-
-
-def test_of_a_large_image_the_middle_is_shown(tmp_path, monkeypatch):
-    monkeypatch.setattr(pictures, "FIELD_PX", 20)
+def test_the_areas_are_of_the_part_that_is_kept(tmp_path, monkeypatch):
+    for name, size_px in (("FIELD_PX", 10), ("KEPT_PX", 20)):
+        monkeypatch.setattr(tissue, name, size_px)
+    monkeypatch.setattr("maskless.report.pictures.KEPT_PX", 20)
     table = table_of(predicted_run(tmp_path))
-    shown = picture(table, find_source(table), "test-0000", "best")
-    assert shown.title == "test-0000: best, the middle 20x20 of 64x64 px"
-    for panel in shown.panels:
-        for x, y in (corner for ring in corners_of(panel.outlines or "") for corner in ring):
-            assert 0 <= x <= 20
-            assert 0 <= y <= 20
+    shown = pictures(table, 1)[0][0]
+    truth = truth_of(table, shown.tissue.image)
+    assert (shown.tissue.width_px, shown.tissue.height_px) == (20, 20)
+    assert area_px(shown.correct) == np.count_nonzero(truth[22:42, 22:42])
+    assert shown.caption.startswith("AJI 1.000, ")
+    assert shown.tissue.nuclei == len(np.unique(truth)) - 1
 
 
 def test_outlines_that_do_not_belong_to_the_score_are_told_apart(tmp_path):
     run = predicted_run(tmp_path)
     run.add_scores(score_rows({f"test-000{k}": {"aji": 0.25} for k in range(5)}))
-    table = table_of(run)
-    caption = picture(table, find_source(table), "test-0000", "").panels[1].caption
+    caption = pictures(table_of(run), 1)[0][0].caption
     assert caption.startswith("AJI 1.000, ")
-    assert "scored as 0.250" in caption
+    assert "scored as 0.250, so on an image, truth or label map other than these" in caption
 
 
-def test_a_broken_label_map_is_named_in_its_place(tmp_path):
+@pytest.mark.parametrize("broken", [b"\x89PNG no more", None])
+def test_a_label_map_that_is_broken_or_lost_is_named_and_the_others_are_shown(tmp_path, broken):
     run = predicted_run(tmp_path)
     file = run.path / "predictions/synthetic/test/test-0000.png"
-    file.write_bytes(file.read_bytes()[:40])
-    table = table_of(run)
-    panel = picture(table, find_source(table), "test-0000", "").panels[1]
-    assert panel.outlines is None
-    assert "test-0000.png" in panel.caption
+    file.unlink()
+    if broken:
+        file.write_bytes(broken)
+    shown, notes = pictures(table_of(run), 5)
+    assert {one.tissue.image for one in shown} == {f"test-000{k}" for k in (1, 2, 3, 4)}
+    (note,) = notes
+    assert note.startswith("test-0000 cannot be shown for threshold: ")
+    assert str(file) in note
+
+
+def test_a_row_without_label_maps_says_how_to_keep_them(tmp_path):
+    bare = made_run(tmp_path, "bare", scores={f"test-000{k}": {"aji": 0.5} for k in range(5)})
+    shown, notes = pictures(table_of(bare, predicted_run(tmp_path, "full")), 1)
+    assert [one.row for one in shown] == ["full"]
+    (note,) = notes
+    assert note.startswith("bare has not kept its label maps; ")
+    assert f"maskless evaluate run={bare.path} predictions=true" in note
+
+
+def test_images_that_are_no_longer_there_are_named(tmp_path, monkeypatch):
+    table = table_of(predicted_run(tmp_path))
+    monkeypatch.setattr(Synthetic, "items", lambda self, part: ())
+    shown, notes = pictures(table, 3)
+    assert shown == []
+    assert notes == [
+        "The images of threshold cannot be read any more: 5 of its images are no longer there, "
+        "test-0000 for one."
+    ]
+
+
+def test_no_picture_is_made_if_none_is_asked_for(tmp_path):
+    assert pictures(table_of(made_run(tmp_path, scores={"1": {"aji": 0.5}})), 0) == ([], [])

@@ -6,12 +6,33 @@ from hypothesis import strategies as st
 from made_runs import made_run
 
 from maskless.errors import UserError
-from maskless.report.results import Column, Result, names, read_result
+from maskless.report.results import Result, names, read_result
+from maskless.report.table import Column
+from maskless.signals import Annotation
 
 
 def result(method: str = "threshold", seed: str = "0", path: str = "a", scored: bool = True) -> Result:
-    scores = {("s", "test"): {Column("aji", "kumar", "all"): {"1": 0.5}}} if scored else {}
-    return Result(Path(path), "", method, "", seed, "finished", "", "", "", {}, {}, scores, [])
+    scores = {("s", "test"): {Column("aji", "kumar"): {"1": 0.5}}} if scored else {}
+    return Result(
+        path=Path(path),
+        study="",
+        method=method,
+        learnt_from="",
+        trained_on=frozenset(),
+        chosen_on=frozenset(),
+        annotation=None,
+        seed=seed,
+        state="finished",
+        why="",
+        command="",
+        commit="",
+        config={},
+        described={},
+        checkpoint="",
+        chain="",
+        scores=scores,
+        epochs=[],
+    )
 
 
 def test_what_a_run_says_of_itself(tmp_path):
@@ -26,7 +47,7 @@ def test_what_a_run_says_of_itself(tmp_path):
     )
     assert read.learnt_from == "synthetic"
     assert read.command == "maskless evaluate method=supervised 'note=two words'"
-    values = read.scores["synthetic", "test"][Column("aji", "kumar", "all")]
+    values = read.scores["synthetic", "test"][Column("aji", "kumar")]
     assert values["1"] == 0.5
     assert values["2"] != values["2"]
     assert [epoch["loss"] for epoch in read.epochs] == [2.0, 1.0]
@@ -34,6 +55,28 @@ def test_what_a_run_says_of_itself(tmp_path):
 
 def test_a_run_that_did_not_train_has_learnt_from_nothing(tmp_path):
     assert read_result(made_run(tmp_path)).learnt_from == ""
+
+
+def test_what_it_cost_and_which_tissue_it_knows(tmp_path):
+    trained = read_result(made_run(tmp_path, "supervised", epochs=1, annotation="full masks"))
+    assert trained.annotation is Annotation.MASKS
+    assert (trained.trained_on, trained.chosen_on) == ({"case learnt"}, {"case chosen"})
+    floor = read_result(made_run(tmp_path))
+    assert (floor.annotation, floor.trained_on, floor.chosen_on) == (Annotation.NONE, set(), set())
+    assert read_result(made_run(tmp_path, annotation=None)).annotation is None
+
+
+def test_the_weights_that_were_scored_are_known_by_their_hash(tmp_path):
+    run = made_run(tmp_path, epochs=1)
+    assert read_result(run).checkpoint == ""
+    run.checkpoint("last").write_bytes(b"abc")
+    assert read_result(run).checkpoint.startswith("ba7816bf8f01cfea")
+
+
+def test_sources_that_were_scored_beside_its_own_are_described(tmp_path):
+    run = made_run(tmp_path)
+    run.label({"name": "tnbc", "sha256": "1", "licence": "CC BY 4.0"})
+    assert read_result(run).described["tnbc"]["licence"] == "CC BY 4.0"
 
 
 def test_all_roles_of_a_training_are_named(tmp_path):

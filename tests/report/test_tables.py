@@ -1,68 +1,111 @@
-import csv
-import io
 from math import nan, sqrt
 
 import pytest
 from made_runs import made_run, score_rows
 
+from maskless.errors import UserError
 from maskless.metrics import HIGHER_IS_BETTER
-from maskless.report.results import Column, read_result
-from maskless.report.tables import STUDY_COLUMNS, best, study_csv, summary, tables
+from maskless.report.results import read_result
+from maskless.report.table import Column
+from maskless.report.tables import best, intervals, tables
 
-AJI = Column("aji", "kumar", "all")
-DICE = Column("dice", "foreground", "all")
+AJI = Column("aji", "kumar")
+DICE = Column("dice", "foreground")
 
 
 @pytest.fixture
 def made(tmp_path):
     """A function that makes the tables of runs, each given as the arguments of `made_run`."""
 
-    def make(*runs):
-        return tables([read_result(made_run(tmp_path, **run)) for run in runs])
+    def make(*runs, columns=()):
+        return tables([read_result(made_run(tmp_path, **run)) for run in runs], columns)
 
     return make
 
 
-def test_mean_and_sample_standard_deviation_of_what_is_defined():
-    value = summary([0.1, nan, 0.5])
-    assert value is not None
-    assert (value.mean, value.count) == (pytest.approx(0.3), 2)
-    assert value.std == pytest.approx(sqrt(0.08))
-    assert summary([nan]) is None
-    assert summary([]) is None
-    alone = summary([0.4])
-    assert alone is not None
-    assert (alone.mean, alone.std) == (0.4, None)
+def of_aji(*values):
+    return {str(k): {"aji": value} for k, value in enumerate(values, 1)}
 
 
-def test_a_row_a_run_in_the_given_order(made):
+# -- rows ----------------------------------------------------------------------------------------------------
+
+
+def test_a_row_a_method_in_the_given_order(made):
     scores = {"1": {"dice": 0.5, "aji": 0.2}, "2": {"dice": 0.7, "aji": 0.4}}
     (table,) = made({"method": "z", "scores": scores}, {"method": "a", "scores": scores})
-    assert (table.source, table.part, table.images) == ("synthetic", "test", ("1", "2"))
+    assert (table.source, table.split, table.part, table.images) == (
+        "synthetic",
+        "official",
+        "test",
+        ("1", "2"),
+    )
     assert [row.name for row in table.rows] == ["z", "a"]
     assert table.columns == (AJI, DICE)  # AJI leads, though the file has it last
-    assert table.rows[0].values[AJI].mean == pytest.approx(0.3)
+    value = table.rows[0].values[AJI]
+    assert (value.mean, value.of, value.count) == (pytest.approx(0.3), "images", 2)
+    assert value.std == pytest.approx(sqrt(0.02))
 
 
-def test_runs_on_other_images_parts_or_sources_have_tables_of_their_own(made):
-    one, two = {"1": {"aji": 0.2}}, {"1": {"aji": 0.2}, "2": {"aji": 0.2}}
+def test_rows_stand_by_what_their_annotation_costs(made):
+    one = of_aji(0.5)
+    costs = [("a", "full masks"), ("b", None), ("c", "none"), ("d", "points")]
+    (table,) = made(*({"method": m, "annotation": cost, "scores": one} for m, cost in costs))
+    assert [row.name for row in table.rows] == ["c", "d", "a", "b"]
+
+
+def test_seeds_are_one_row_with_the_deviation_of_their_means(made):
+    (table,) = made(
+        {"seed": 0, "scores": of_aji(0.1, 0.3)},
+        {"seed": 1, "scores": of_aji(0.3, 0.5)},
+        {"seed": 2, "scores": of_aji(0.5, 0.7)},
+    )
+    (row,) = table.rows
+    value = row.values[AJI]
+    assert (value.mean, value.std, value.of, value.count) == (
+        pytest.approx(0.4), pytest.approx(0.2), "seeds", 3,
+    )  # fmt: skip
+    assert row.by_image[AJI] == {"1": pytest.approx(0.3), "2": pytest.approx(0.5)}
+
+
+def test_folds_are_one_row_that_weighs_every_fold_alike(made):
+    folds = [of_aji(0.2), {"2": {"aji": 0.4}, "3": {"aji": 0.6}}, {"4": {"aji": 0.8}}]
+    (table,) = made(*({"split": f"fold{k}", "scores": scores} for k, scores in enumerate(folds)))
+    assert (table.split, table.images) == ("fold*", ("1", "2", "3", "4"))
+    (row,) = table.rows
+    value = row.values[AJI]
+    assert (value.mean, value.of, value.count, value.images) == (pytest.approx(0.5), "folds", 3, 4)
+    assert value.std == pytest.approx(0.3)
+    assert row.compared
+
+
+def test_some_folds_are_no_result_of_all(made):
+    (table,) = made({"split": "fold0", "scores": of_aji(0.2)}, {"split": "fold1", "scores": of_aji(0.4)})
+    assert table.rows[0].lacks == "2 of 3 folds"
+    assert best(table) == set()
+
+
+def test_runs_on_other_images_parts_splits_or_sources_have_tables_of_their_own(made):
+    one, two = of_aji(0.2), of_aji(0.2, 0.2)
     found = made(
         {"method": "a", "scores": one, "part": "val"},
         {"method": "b", "scores": one},
         {"method": "c", "scores": two},
         {"method": "d", "scores": two},
         {"method": "e", "scores": two, "source": "folder"},
+        {"method": "f", "scores": two, "split": "other"},
     )
-    assert [(t.source, t.part, t.images, [row.name for row in t.rows]) for t in found] == [
-        ("synthetic", "test", ("1", "2"), ["c", "d"]),
-        ("folder", "test", ("1", "2"), ["e"]),
-        ("synthetic", "test", ("1",), ["b"]),
-        ("synthetic", "val", ("1",), ["a"]),
+    assert [(t.source, t.split, t.part, t.images, [row.name for row in t.rows]) for t in found] == [
+        ("synthetic", "official", "test", ("1", "2"), ["c", "d"]),
+        ("folder", "official", "test", ("1", "2"), ["e"]),
+        ("synthetic", "official", "test", ("1",), ["b"]),
+        ("synthetic", "other", "test", ("1", "2"), ["f"]),
+        ("synthetic", "official", "val", ("1",), ["a"]),
     ]
+    assert any("b was scored on other images" in note for note in found[0].notes)
 
 
 def test_a_run_scored_on_two_parts_is_in_two_tables(tmp_path):
-    run = made_run(tmp_path, scores={"1": {"aji": 0.5}})
+    run = made_run(tmp_path, scores=of_aji(0.5))
     run.add_scores(score_rows({"9": {"aji": 0.7}}, part="val"))
     assert [table.part for table in tables([read_result(run)])] == ["test", "val"]
 
@@ -71,12 +114,59 @@ def test_a_run_without_scores_is_in_no_table(made):
     assert made({}) == []
 
 
-def test_a_column_that_no_image_defines_is_empty(made):
+# -- columns -------------------------------------------------------------------------------------------------
+
+
+def test_two_definitions_are_never_in_one_column(made):
     (table,) = made(
-        {"method": "a", "scores": {"1": {"aji": nan}}}, {"method": "b", "scores": {"1": {"aji": 0.5}}}
+        {"method": "a", "scores": {"1": {"aji/kumar": 0.4}}},
+        {"method": "b", "scores": {"1": {"aji/one_to_one": 0.5}}},
+        columns=["aji", "aji/one_to_one"],
     )
+    assert table.columns == (AJI, Column("aji", "one_to_one"))
+    a, b = table.rows
+    assert list(a.values) == [AJI]
+    assert list(b.values) == [Column("aji", "one_to_one")]
+    assert any("b lacks AJI (kumar)" in note for note in table.notes)
+
+
+def test_a_column_that_does_not_exist_is_refused(made):
+    with pytest.raises(UserError, match="columns=ajj is no score; did you mean 'aji'"):
+        made({"scores": of_aji(0.5)}, columns=["ajj"])
+
+
+def test_counts_are_no_columns_and_pooled_scores_are_columns_of_their_own(made):
+    counts = {
+        "hit_px/foreground": 1.0,
+        "true_px/foreground": 2.0,
+        "pred_px/foreground": 1.0,
+        "scored_px/foreground": 9.0,
+    }
+    many = {
+        "hit_px/foreground": 0.0,
+        "true_px/foreground": 6.0,
+        "pred_px/foreground": 0.0,
+        "scored_px/foreground": 9.0,
+    }
+    (table,) = made({"scores": {"1": {"dice": 2 / 3, **counts}, "2": {"dice": 0.0, **many}}})
+    assert table.columns == (DICE,)
+    row = table.rows[0]
+    assert row.values[DICE].mean == pytest.approx(1 / 3)
+    assert row.values[DICE._replace(over="pooled")].mean == pytest.approx(2 / 9)
+
+
+def test_a_metric_that_is_not_ours_is_shown(made):
+    (table,) = made({"scores": {"1": {"mystery": 1.0, "aji": 0.5}}})
+    assert [column.metric for column in table.columns] == ["aji", "mystery"]
+
+
+def test_a_column_that_no_image_defines_is_empty(made):
+    (table,) = made({"method": "a", "scores": of_aji(nan)}, {"method": "b", "scores": of_aji(0.5)})
     assert table.rows[0].values == {}
     assert best(table) == {("b", AJI)}
+
+
+# -- bests and differences -----------------------------------------------------------------------------------
 
 
 def test_the_best_of_each_column(made):
@@ -88,47 +178,54 @@ def test_the_best_of_each_column(made):
     assert best(table) == {("b", AJI), ("a", DICE), ("b", DICE)}
 
 
-def test_lower_can_be_better_and_an_unknown_metric_has_no_best(made, monkeypatch):
-    monkeypatch.setitem(HIGHER_IS_BETTER, "hausdorff", False)
+def test_lower_can_be_better_and_an_unknown_metric_has_no_best(made):
+    assert HIGHER_IS_BETTER["object_hausdorff"] is False
     (table,) = made(
-        {"method": "a", "scores": {"1": {"hausdorff": 3.0, "mystery": 1.0}}},
-        {"method": "b", "scores": {"1": {"hausdorff": 2.0, "mystery": 2.0}}},
+        {"method": "a", "scores": {"1": {"object_hausdorff": 3.0, "mystery": 1.0}}},
+        {"method": "b", "scores": {"1": {"object_hausdorff": 2.0, "mystery": 2.0}}},
     )
-    assert best(table) == {("b", Column("hausdorff", "foreground", "all"))}
+    assert {(name, column.metric) for name, column in best(table)} == {("b", "object_hausdorff")}
 
 
 def test_alone_nothing_is_best(made):
-    (table,) = made({"scores": {"1": {"aji": 0.5}}})
+    (table,) = made({"scores": of_aji(0.5)})
     assert best(table) == set()
 
 
-def test_what_runs_recorded_of_the_source(made):
-    other = {"main": {"name": "other", "licence": "secret"}}
+def test_a_method_that_has_learnt_from_the_tissue_is_marked_and_never_best(made):
     (table,) = made(
-        {"method": "a", "scores": {"1": {"aji": 0.5}}},
-        {"method": "b", "scores": {"1": {"aji": 0.5}}, "data": other},
+        {"method": "a", "scores": of_aji(0.5, 0.5)},
+        {"method": "b", "scores": of_aji(0.4, 0.4)},
     )
+    (seen,) = made({"method": "c", "epochs": 1, "scores": {"learnt": {"aji": 0.9}, "2": {"aji": 0.9}}})
+    assert seen.rows[0].seen == ("learnt",)
+    assert best(table) == {("a", AJI)}
+    assert not seen.rows[0].compared
+
+
+def test_weights_of_others_say_what_they_were_trained_on(made):
+    scores = of_aji(0.5, 0.5)
+    (table,) = made(
+        {"method": "a", "scores": scores},
+        {"method": "b", "scores": scores, "settings": {"trained_on": ["case 1"]}},
+        {"method": "c", "scores": scores, "settings": {"trained_on": ["synthetic"]}},
+    )
+    assert [row.seen for row in table.rows] == [(), ("1",), ("1", "2")]
+
+
+def test_the_difference_to_a_chosen_row_is_paired_by_image(made):
+    (table,) = made(
+        {"method": "a", "scores": of_aji(0.1, 0.5, 0.9)},
+        {"method": "b", "scores": of_aji(0.2, 0.6, 1.0)},
+    )
+    found = intervals(table, "a")
+    assert list(found) == [("b", AJI)]
+    interval = found["b", AJI]
+    assert (interval.difference, interval.low, interval.high) == pytest.approx((0.1, 0.1, 0.1))
+    with pytest.raises(UserError, match="against=d is no measured row; known: a, b"):
+        intervals(table, "d")
+
+
+def test_what_runs_recorded_of_the_source(made):
+    (table,) = made({"method": "a", "scores": of_aji(0.5)})
     assert table.recorded("licence") == {"a": "CC0"}
-
-
-def test_the_csv_has_a_line_a_run_and_column(made):
-    scores = {"1": {"aji": 0.25, "dice": nan}, "2": {"aji": 0.75, "dice": 0.5}}
-    text = study_csv(made({"method": "a", "scores": scores}, {"method": "b", "seed": 7, "scores": scores}))
-    rows = list(csv.DictReader(io.StringIO(text)))
-    assert text.splitlines()[0] == ",".join(STUDY_COLUMNS)
-    assert [(row["method"], row["seed"], row["metric"]) for row in rows] == [
-        ("a", "0", "aji"),
-        ("a", "0", "dice"),
-        ("b", "7", "aji"),
-        ("b", "7", "dice"),
-    ]
-    first, second = rows[:2]
-    assert (first["study"], first["dataset"], first["split"], first["definition"]) == (
-        "study",
-        "synthetic",
-        "test",
-        "kumar",
-    )
-    assert (float(first["value"]), float(first["std"])) == (0.5, pytest.approx(sqrt(0.125), abs=1e-6))
-    assert (second["n_images"], second["std"]) == ("1", "")
-    assert first["command"] == "maskless evaluate method=a 'note=two words'"

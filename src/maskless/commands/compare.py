@@ -1,8 +1,8 @@
-"""maskless compare: one table and one self-contained HTML page from several runs."""
+"""maskless compare: tables beside the papers' own, and one self-contained HTML page, from several runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from math import nan
 from pathlib import Path
 
 from rich.console import Console
@@ -10,53 +10,76 @@ from rich.console import Console
 from maskless import __version__
 from maskless.atomic import write_atomically
 from maskless.commands.compose import Config
-from maskless.errors import UserError, first_three
-from maskless.report.figures import Curve, curves, svg
+from maskless.errors import UserError, did_you_mean, first_three
+from maskless.report.beside import beside, in_columns_of, of_other_images
+from maskless.report.charts import charts, training
+from maskless.report.latex import latex
+from maskless.report.markdown import markdown
 from maskless.report.page import Extra, Page, Section, html
-from maskless.report.pictures import Picture, chosen, find_source, keeps_predictions, picture
+from maskless.report.pictures import pictures
 from maskless.report.results import Result, names, read_result
-from maskless.report.tables import Table, study_csv, tables
+from maskless.report.study import study_csv
+from maskless.report.table import Table
+from maskless.report.table_html import Intervals
+from maskless.report.tables import best, intervals, tables
 from maskless.report.terminal import print_table
 from maskless.runs import Run
 
-NO_LABEL_MAPS = "No run has kept its label maps; maskless evaluate run=... keeps them, if predictions=true."
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """Runs on one set of images: our table, the same rows beside papers', and differences to one row."""
+
+    ours: Table
+    papers: Sequence[Table]
+    against: str
+    intervals: Intervals
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        return (self.ours, *self.papers)
+
+
 def run(config: Config) -> None:
-    """Print the table of the runs; write the page to `output`, and the table beside it as CSV."""
-    output, beside = _outputs(Path(config["output"]))
+    """Print the tables of the runs; write the page to `output`, and the tables beside it in other formats."""
+    outputs = _outputs(Path(config["output"]))
     count = config["images"]
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise UserError(f"images={count} is no number of images: give 0 or more")
     results, left_out = _read(find_runs([Path(path) for path in config["runs"]]))
-    made = tables(results)
+    made = tables(results, config["columns"])
     if not made:
         raise UserError(f"there is nothing to compare: {first_three(left_out)}")
-    scored = sum(bool(result.scores) for result in results)
-    sections = []
-    for table in made:
-        sections.append(_section(table, count, config))
-        count -= len(sections[-1].pictures)
-    if count and not any(section.pictures or section.notes for section in sections):
-        sections[0] = Section(made[0], notes=[NO_LABEL_MAPS])
+    _refuse_unknown_row(made, config["against"])
+    compared = [_compared(table, config["paper"], config["against"]) for table in made]
+    if config["paper"]:
+        compared += [_Compared(table, [], "", {}) for table in of_other_images(made, config["paper"])]
     extras, broken = _extras(results)
+    scored = sum(bool(result.scores) for result in results)
     page = Page(
         title=f"{scored} runs compared" if scored > 1 else "One run",
         made=f"Made by maskless {__version__} on {datetime.now():%Y-%m-%d at %H:%M}.",
-        sections=sections,
+        sections=[_section(one, count, config) for one in compared],
         left_out=[*left_out, *broken],
-        curves=_curves(results),
+        training=training(dict(zip(names(results), results, strict=True))),
         extras=extras,
     )
-    write_atomically(output, html(page).encode())
-    write_atomically(beside, study_csv(made).encode())
-    for table in made:
+    texts = [
+        html(page),
+        study_csv(table for one in compared for table in one.tables),
+        _joined(compared, markdown),
+        _joined(compared, latex),
+    ]
+    for path, text in zip(outputs, texts, strict=True):
+        write_atomically(path, text.encode())
+    for table in (table for one in compared for table in one.tables):
         print_table(table)
     console = Console(soft_wrap=True)
     for sentence in page.left_out:
         console.print(f"note: {sentence}", highlight=False, markup=False)
-    console.print(f"written to {output} and {beside}", highlight=False, markup=False)
+    console.print(f"written to {', '.join(map(str, outputs))}", highlight=False, markup=False)
 
 
 def find_runs(paths: Sequence[Path]) -> list[Run]:
@@ -81,16 +104,20 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     return list(found.values())
 
 
-def _outputs(page: Path) -> tuple[Path, Path]:
-    """Where the page and the table go."""
+def _outputs(page: Path) -> list[Path]:
+    """Where the page, the scores and the tables as Markdown and LaTeX go."""
     if page.suffix.lower() not in (".html", ".htm"):
-        raise UserError(f"output={page} must end in .html; the table is written beside it, ending in .csv")
-    beside = page.with_suffix(".csv")
-    if (page.parent / "state.json").exists() and beside.name in ("scores.csv", "metrics.csv"):
+        raise UserError(f"output={page} must end in .html; the tables are written beside it")
+    beside_it = [page.with_suffix(ending) for ending in (".csv", ".md", ".tex")]
+    if (page.parent / "state.json").exists() and beside_it[0].name in (
+        "scores.csv",
+        "metrics.csv",
+        "search.csv",
+    ):
         raise UserError(
-            f"output={page} would put a table over the run's own {beside.name}: choose another name"
+            f"output={page} would put a table over the run's own {beside_it[0].name}: choose another name"
         )
-    return page, beside
+    return [page, *beside_it]
 
 
 def _read(runs: Sequence[Run]) -> tuple[list[Result], list[str]]:
@@ -110,35 +137,48 @@ def _read(runs: Sequence[Run]) -> tuple[list[Result], list[str]]:
     return results, sentences
 
 
-def _section(table: Table, count: int, config: Config) -> Section:
-    """The table with up to `count` pictures; what cannot be shown becomes a note."""
-    if not count or not keeps_predictions(table):
-        return Section(table)
-    pictures: list[Picture] = []
-    notes = []
-    try:
-        source = find_source(table, config["trust"], config["data_root"])
-    except UserError as error:
-        return Section(table, notes=[f"The images cannot be read any more: {error}."])
-    for image, stands_for in chosen(table, count):
-        try:
-            pictures.append(picture(table, source, image, stands_for))
-        except UserError as error:
-            notes.append(f"{image} cannot be read any more: {error}.")
-    return Section(table, pictures, notes)
+def _compared(table: Table, paper: str | None, against: str | None) -> _Compared:
+    """The table with its papers. Differences are to the row asked for, or by default to the best one."""
+    papers = beside(table, paper)
+    if paper and not papers:
+        papers = [in_columns_of(table, paper)]
+    measured = {row.name for row in table.rows}
+    reference = against if against in measured else _leader(table)
+    if not reference or len(measured) < 2:
+        return _Compared(table, papers, "", {})
+    found = {key: one for each in (table, *papers) for key, one in intervals(each, reference).items()}
+    return _Compared(table, papers, reference, found)
 
 
-def _curves(results: Sequence[Result]) -> str:
-    trained = [
-        Curve(name, _numbers(result, "loss"), _numbers(result, "val_aji"))
-        for name, result in zip(names(results), results, strict=True)
-        if result.epochs
-    ]
-    return svg(curves(trained)) if trained else ""
+def _leader(table: Table) -> str:
+    """The best row by the first column, if there is one."""
+    bests = best(table)
+    leaders = [row.name for row in table.rows for column in table.columns[:1] if (row.name, column) in bests]
+    return leaders[0] if leaders else ""
 
 
-def _numbers(result: Result, column: str) -> list[float]:
-    return [row.get(column, nan) for row in result.epochs]
+def _refuse_unknown_row(made: Sequence[Table], against: str | None) -> None:
+    rows = {row.name for table in made for row in table.rows}
+    if against is not None and against not in rows:
+        raise UserError(f"against={against} is no row of these runs{did_you_mean(against, rows)}")
+
+
+def _section(one: _Compared, count: int, config: Config) -> Section:
+    """The tables with their charts, and up to `count` pictures of each row."""
+    shown, notes = pictures(one.ours, count, config["trust"], config["data_root"])
+    return Section(
+        table=one.ours,
+        papers=one.papers,
+        against=one.against,
+        intervals=one.intervals,
+        charts=charts(one.ours, one.papers),
+        pictures=shown,
+        notes=notes,
+    )
+
+
+def _joined(compared: Sequence[_Compared], made: Callable[[Table, str, Intervals], str]) -> str:
+    return "\n".join(made(table, one.against, one.intervals) for one in compared for table in one.tables)
 
 
 def _extras(results: Sequence[Result]) -> tuple[list[Extra], list[str]]:

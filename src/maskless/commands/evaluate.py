@@ -1,4 +1,7 @@
-"""maskless evaluate: score a run, or a method that needs no training, image by image."""
+"""maskless evaluate: score a run, or a method that needs no training, image by image.
+
+With search= its post-processing is tuned on validation images first.
+"""
 
 from maskless.commands.compose import Config
 from maskless.commands.objects import (
@@ -12,10 +15,12 @@ from maskless.commands.objects import (
     refuse_problems,
 )
 from maskless.commands.scoring import print_scores, score_into
+from maskless.commands.tuning import build_search, refuse_other_data, tune
 from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
+from maskless.inference.search import ChainSearch
 from maskless.loading import as_segmenter, load
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
@@ -25,11 +30,23 @@ from maskless.signals import Role
 def run(config: Config) -> None:
     """Score what `run=` or `method=` names on a part of its source, and print the means over images."""
     hardware = build_hardware(config)
+    search = build_search(config)
     trained = bool(config["run"])
-    run, segmenter, source = _of_run(config, hardware) if trained else _untrained(config, hardware)
+    made = _of_run(config, hardware, search) if trained else _untrained(config, hardware, search)
+    run, segmenter, source = made
     print(f"run: {run.path}")
     # A trained run is finished already: scoring it again changes nothing of that.
     with run.recorded(finished=trained):
+        if search:
+            tune(
+                run,
+                segmenter,
+                source,
+                search,
+                part=config["part"],
+                seed=config["seed"],
+                progress=config["progress"],
+            )
         rows = score_into(
             run,
             segmenter,
@@ -41,7 +58,7 @@ def run(config: Config) -> None:
     print_scores(rows)
 
 
-def _of_run(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Source]:
+def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> tuple[Run, Segmenter, Source]:
     if config.get("method"):
         raise UserError("evaluate takes run= or method=, not both: a run knows its method")
     run = Run.open(config["run"])
@@ -50,6 +67,9 @@ def _of_run(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Source]
     source = build_source(spec, config)
     refuse_problems([source])
     refuse_unscorable(source, config["part"])
+    if search:
+        search.chain_of(segmenter, source)
+        refuse_other_data(run, source, given=bool(config.get("dataset")))
     return run, segmenter, source
 
 
@@ -60,7 +80,9 @@ def _where_data_is(spec: Config | None, data_root: str | None) -> Config | None:
     return spec
 
 
-def _untrained(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Source]:
+def _untrained(
+    config: Config, hardware: Hardware, search: ChainSearch | None
+) -> tuple[Run, Segmenter, Source]:
     stage = build_method(config)
     if stage.trains:
         raise UserError(
@@ -71,6 +93,9 @@ def _untrained(config: Config, hardware: Hardware) -> tuple[Run, Segmenter, Sour
         raise UserError("name what to score on: dataset=...")
     check_fit(config, stage.needs, sources)
     refuse_problems(sources.values())
-    refuse_unscorable(sources[Role.MAIN], config["part"])
-    run = create_run(config, sources)
-    return run, as_segmenter(stage, hardware, config["mpp"]), sources[Role.MAIN]
+    main = sources[Role.MAIN]
+    refuse_unscorable(main, config["part"])
+    segmenter = as_segmenter(stage, hardware, main.mpp)
+    if search:
+        search.chain_of(segmenter, main)
+    return create_run(config, sources, stage.needs), segmenter, main

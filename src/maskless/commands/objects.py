@@ -17,7 +17,7 @@ from maskless.data.source import Source
 from maskless.errors import UserError, first_three
 from maskless.paths import CONF
 from maskless.runs import Run
-from maskless.signals import Need, Role, with_derived
+from maskless.signals import Need, Role, annotation_of, with_derived
 
 if TYPE_CHECKING:  # torch, which prepare does without
     from maskless.hardware import Hardware
@@ -124,7 +124,7 @@ def refuse_problems(sources: Iterable[Source]) -> None:
 # -- runs ----------------------------------------------------------------------------------------------------
 
 
-def create_run(config: Config, sources: Mapping[Role, Source]) -> Run:
+def create_run(config: Config, sources: Mapping[Role, Source], needs: Collection[Need]) -> Run:
     """A new run directory that says what is about to be done, and on which data."""
     config["mpp"] = sources[Role.MAIN].mpp
     for group in ("dataset", "prior", "target"):
@@ -134,7 +134,8 @@ def create_run(config: Config, sources: Mapping[Role, Source]) -> Run:
     config["hardware"] = {**config["hardware"], "precision": build_hardware(config).resolved_precision}
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
     data = {role.value: describe(source) for role, source in sources.items()}
-    return Run.create(config["runs_dir"], config["study"], name, config, config.pop("command"), data)
+    command, cost = config.pop("command"), annotation_of(needs).value
+    return Run.create(config["runs_dir"], config["study"], name, config, command, data, cost)
 
 
 def _found_from_anywhere(spec: Config) -> Config:

@@ -10,6 +10,8 @@ from maskless.commands.progress import tracked
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.inference.scoring import score_source
+from maskless.metrics import STANDARD
+from maskless.report.summary import summary
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.writers.labels import write_label_png
@@ -35,27 +37,27 @@ def score_into(
     return rows
 
 
-def means(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], float]:
-    """The mean over images of each (metric, definition); undefined values (nan) are left out."""
-    values: dict[tuple[str, str], list[float]] = {}
-    for row in rows:
-        value = float(row["value"])
-        if value == value:
-            values.setdefault((row["metric"], row["definition"]), []).append(value)
-    return {key: sum(many) / len(many) for key, many in values.items()}
-
-
 def mean_of(rows: Sequence[dict[str, Any]], metric: str) -> float | None:
-    """The mean over images of one metric, None if no image defines it."""
-    return next((mean for (name, _), mean in means(rows).items() if name == metric), None)
+    """The mean over images of a metric by its standard definition, None if no image defines it."""
+    found = summary(_values(rows).get((metric, STANDARD[metric]), []))
+    return found[0] if found else None
 
 
 def print_scores(rows: Sequence[dict[str, Any]]) -> None:
-    """A line a metric: the mean over images."""
+    """A line a metric, by its standard definition: the mean over images."""
+    values = _values(rows)
     images = {row["image"] for row in rows}
     table = Table(
         "metric", "definition", "mean", title=f"{rows[0]['source']} {rows[0]['split']}, {len(images)} images"
     )
-    for (metric, definition), mean in means(rows).items():
-        table.add_row(metric, definition, f"{mean:.4f}")
+    for key in STANDARD.items():
+        if found := summary(values.get(key, [])):
+            table.add_row(*key, f"{found[0]:.4f}")
     Console().print(table)
+
+
+def _values(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[float]]:
+    values: dict[tuple[str, str], list[float]] = {}
+    for row in rows:
+        values.setdefault((row["metric"], row["definition"]), []).append(float(row["value"]))
+    return values

@@ -54,7 +54,7 @@ def run(config: Config) -> float | None:
     if resumed:
         _refuse_changed(resumed, sources)
 
-    run = resumed or create_run(config, sources)
+    run = resumed or create_run(config, sources, stage.needs)
     print(f"run: {run.path}")
     with run.recorded():
         value = _train_and_score(config, run, stage, sources, tests, hardware, resume=resumed is not None)

@@ -11,20 +11,24 @@ from maskless.signals import Item, Signal
 def describe(source: Source) -> dict[str, Any]:
     """Name, place, licence, split and content of a source, plain values for `data.json`.
 
-    `sha256` is over the names and bytes of all files of the split's items; of a source
+    `cases` names the tissue that each image shows, alike in every source that
+    has it. `sha256` is over the names and bytes of all files of the split's items; of a source
     without files, over the first image of each part.
     """
     parts = {part: source.items(part) for part in PARTS}
-    split = source.splits()[source.split]
+    splits = source.splits()
     return {
         "name": source.name,
         "path": source.place,
         "split": source.split,
-        "leaky": split.leaky,
+        "splits": sorted(splits),
+        "leaky": splits[source.split].leaky,
         "licence": source.licence,
         "sha256": _content(source, parts.values()),
         "parts": {part: [item.id for item in items] for part, items in parts.items()},
-        "cases": {part: sorted({item.case or item.group for item in items}) for part, items in parts.items()},
+        "cases": {
+            item.id: item.case or f"{source.name}/{item.id}" for items in parts.values() for item in items
+        },
     }
 
 

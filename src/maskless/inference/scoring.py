@@ -8,7 +8,7 @@ import numpy as np
 from maskless.data.derive import complete
 from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
-from maskless.metrics import scores
+from maskless.metrics import all_scores, paper_scores
 from maskless.segmenter import Segmenter
 from maskless.signals import Sample, Signal
 
@@ -34,6 +34,8 @@ def score_source(
     for item in source.items(part):
         sample = complete(source.read(item, wanted), wanted)
         found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
+        truth = sample[Signal.INSTANCES]
+        values = all_scores(truth, found) | paper_scores(truth, found)
         rows = [
             {
                 "source": label or source.name,
@@ -44,7 +46,7 @@ def score_source(
                 "region": "all",
                 "value": value,
             }
-            for (metric, definition), value in scores(sample[Signal.INSTANCES], found).items()
+            for (metric, definition), value in values.items()
         ]
         yield Scored(sample, found, rows)
 

@@ -16,8 +16,8 @@ class Overlap:
 
     The objects of a side are indexed by ascending id: `true_ids` (T,), `pred_ids` (P,), with their areas in
     px, int64. The K pairs that share a pixel, sorted by `true_index`, then `pred_index` (K,), have
-    `intersection_px` (K,) >= 1 pixels in common. `scored_px` counts all pixels that were compared, background
-    included.
+    `intersection_px` (K,) >= 1 pixels in common, of which `first_px` (K,) is the first in reading order
+    (row * width + column). `scored_px` counts all pixels that were compared, background included.
     """
 
     true_ids: Labels
@@ -27,6 +27,7 @@ class Overlap:
     true_index: NDArray[np.int64]
     pred_index: NDArray[np.int64]
     intersection_px: NDArray[np.int64]
+    first_px: NDArray[np.int64]
     scored_px: int
 
     @property
@@ -80,7 +81,9 @@ def overlap_of(truth: Labels, prediction: Labels, scored_px: int) -> Overlap:
     pred_ids, pred_index = compact(prediction.ravel()[start])
 
     both = (true_index > 0) & (pred_index > 0)
-    codes, pair = np.unique(true_index[both] * len(pred_ids) + pred_index[both], return_inverse=True)
+    codes, first, pair = np.unique(
+        true_index[both] * len(pred_ids) + pred_index[both], return_index=True, return_inverse=True
+    )
     true_of_pair, pred_of_pair = np.divmod(codes, len(pred_ids))
     return Overlap(
         true_ids=true_ids[1:],
@@ -90,6 +93,7 @@ def overlap_of(truth: Labels, prediction: Labels, scored_px: int) -> Overlap:
         true_index=true_of_pair - 1,
         pred_index=pred_of_pair - 1,
         intersection_px=_total(length_px[both], pair, len(codes)),
+        first_px=start[both][first],
         scored_px=scored_px,
     )
 

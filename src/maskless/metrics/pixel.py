@@ -1,13 +1,14 @@
 """The pixel scores: nucleus or not, whichever nucleus it is."""
 
 from dataclasses import dataclass
-from math import nan
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from maskless.metrics.labels import Inside, Labels, checked_maps
 from maskless.metrics.overlap import Overlap
+from maskless.metrics.ratio import Ratio, ratio, zero_or_undefined
 from maskless.metrics.region import restrict
 
 
@@ -22,6 +23,15 @@ class PixelScores:
     recall: float
     accuracy: float
     balanced_accuracy: float
+
+
+class PixelCounts(NamedTuple):
+    """What the pixel scores are ratios of. Summed over images they give the scores of all images as one."""
+
+    hit_px: int  #: nucleus in both maps
+    true_px: int
+    pred_px: int
+    scored_px: int  #: all that is compared, background included
 
 
 def pixel_scores(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = None) -> PixelScores:
@@ -41,16 +51,23 @@ def pixel_scores(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = No
     scored_px = truth.size if inside is None else int(np.count_nonzero(inside))
     true_mask, pred_mask = _foreground(truth, inside), _foreground(prediction, inside)
     return _scores(
-        hit_px=int(np.count_nonzero(true_mask & pred_mask)),
-        true_px=int(np.count_nonzero(true_mask)),
-        pred_px=int(np.count_nonzero(pred_mask)),
-        scored_px=scored_px,
+        PixelCounts(
+            hit_px=int(np.count_nonzero(true_mask & pred_mask)),
+            true_px=int(np.count_nonzero(true_mask)),
+            pred_px=int(np.count_nonzero(pred_mask)),
+            scored_px=scored_px,
+        )
     )
 
 
 def pixel_scores_of(table: Overlap) -> PixelScores:
     """`pixel_scores` of an overlap table that is there already."""
-    return _scores(
+    return _scores(pixel_counts(table))
+
+
+def pixel_counts(table: Overlap) -> PixelCounts:
+    """The pixels of a table that are nucleus in both maps, in each, and that are compared at all."""
+    return PixelCounts(
         hit_px=int(table.intersection_px.sum()),
         true_px=int(table.true_area_px.sum()),
         pred_px=int(table.pred_area_px.sum()),
@@ -58,24 +75,30 @@ def pixel_scores_of(table: Overlap) -> PixelScores:
     )
 
 
-def _scores(hit_px: int, true_px: int, pred_px: int, scored_px: int) -> PixelScores:
-    union_px = true_px + pred_px - hit_px
-    empty = nan if not union_px else 0.0
-    dice = 2 * hit_px / (true_px + pred_px) if union_px else nan
-    per_class = []
-    if true_px:
-        per_class.append(hit_px / true_px)
-    if true_px < scored_px:
-        per_class.append((scored_px - union_px) / (scored_px - true_px))
-    return PixelScores(
-        dice=dice,
-        iou=hit_px / union_px if union_px else nan,
-        f1=dice,
-        precision=hit_px / pred_px if pred_px else empty,
-        recall=hit_px / true_px if true_px else empty,
-        accuracy=(scored_px - union_px + hit_px) / scored_px if scored_px else nan,
-        balanced_accuracy=sum(per_class) / len(per_class) if per_class else nan,
-    )
+def pixel_ratios(
+    hit_px: ArrayLike, true_px: ArrayLike, pred_px: ArrayLike, scored_px: ArrayLike
+) -> dict[str, Ratio]:
+    """The scores by name, element by element, from counts of pixels; empty maps as in `pixel_scores`."""
+    hit, true, pred, scored = (np.asarray(n, np.float64) for n in (hit_px, true_px, pred_px, scored_px))
+    union = true + pred - hit
+    empty = zero_or_undefined(union)
+    dice = ratio(2 * hit, true + pred)
+    # Balanced accuracy: the mean of recall and specificity, of as many as are defined.
+    of_classes = ratio(hit, true, 0.0) + ratio(scored - union, scored - true, 0.0)
+    classes = (true > 0).astype(np.float64) + (scored > true)
+    return {
+        "dice": dice,
+        "iou": ratio(hit, union),
+        "f1": dice,
+        "precision": ratio(hit, pred, empty),
+        "recall": ratio(hit, true, empty),
+        "accuracy": ratio(scored - union + hit, scored),
+        "balanced_accuracy": ratio(of_classes, classes),
+    }
+
+
+def _scores(counts: PixelCounts) -> PixelScores:
+    return PixelScores(**{name: float(value) for name, value in pixel_ratios(*counts).items()})
 
 
 def _mask_as_labels(values: ArrayLike) -> NDArray[np.generic]:

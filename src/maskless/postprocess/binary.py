@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskless.postprocess.disk import disk
-
 Mask = NDArray[np.bool_]
 
 
@@ -17,9 +15,26 @@ def binarise(values: NDArray, *, above: float) -> Mask:
     return np.asarray(values > above)
 
 
-def remove_small(mask: NDArray, *, min_area_px: int) -> Mask:
-    """`mask` without its connected pieces of fewer than `min_area_px` pixels."""
-    _, pieces, stats, _ = cv2.connectedComponentsWithStats(_uint8(mask), connectivity=4, ltype=cv2.CV_32S)
+def hysteresis(values: NDArray, *, low: float, high: float) -> Mask:
+    """The connected pieces of `values` (H, W) above `low` that hold a pixel above `high`, both strictly.
+
+    After Canny (IEEE PAMI 8, 1986). What is beyond the image connects nothing.
+    """
+    pieces = label(values > low)
+    kept = np.zeros(pieces.max(initial=0) + 1, bool)
+    kept[pieces[values > high]] = True
+    kept[0] = False
+    return kept[pieces]
+
+
+def remove_small(mask: NDArray, *, min_area_px: int, neighbours: Literal[4, 8] = 4) -> Mask:
+    """`mask` without its connected pieces of fewer than `min_area_px` pixels inside the image.
+
+    `neighbours` is 4 (across sides) or 8 (across corners too).
+    """
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(
+        _uint8(mask), connectivity=neighbours, ltype=cv2.CV_32S
+    )
     keep = stats[:, cv2.CC_STAT_AREA] >= min_area_px
     keep[0] = False
     return keep[pieces]
@@ -39,22 +54,6 @@ def fill_holes(mask: NDArray, *, max_area_px: int | None = None) -> Mask:
         hole &= area <= max_area_px
     hole[0] = True  # piece 0 is the mask itself
     return hole[pieces]
-
-
-def opening(mask: NDArray, *, radius_px: int) -> Mask:
-    """Erosion, then dilation by a disk: what a disk inside `mask` can reach.
-
-    Pixels outside the image are left out of account: a nucleus cut by the border is not eroded from there.
-    """
-    return cv2.morphologyEx(_uint8(mask), cv2.MORPH_OPEN, disk(radius_px)).astype(bool)
-
-
-def closing(mask: NDArray, *, radius_px: int) -> Mask:
-    """Dilation, then erosion by a disk: gaps that no disk fits into are set.
-
-    Pixels outside the image are left out of account.
-    """
-    return cv2.morphologyEx(_uint8(mask), cv2.MORPH_CLOSE, disk(radius_px)).astype(bool)
 
 
 def label(mask: NDArray, *, neighbours: Literal[4, 8] = 4) -> NDArray[np.int32]:

@@ -1,6 +1,7 @@
 """A chain: named pure functions with named inputs and outputs, from dense maps to instances."""
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, MutableMapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,12 @@ class _Call:
     def __call__(self, known: Mapping[str, NDArray]) -> NDArray:
         arrays = {parameter: known[name] for parameter, name in self.inputs.items()}
         return self.function(**arrays, **self.parameters)
+
+    def key(self, made_of: Mapping[str, str]) -> str:
+        """What tells its result from all others of the same maps, given the keys of its inputs."""
+        inputs = sorted((parameter, made_of[name]) for parameter, name in self.inputs.items())
+        made = repr((self.function.__name__, inputs, sorted(self.parameters.items())))
+        return hashlib.sha256(made.encode()).hexdigest()
 
 
 class Chain:
@@ -75,14 +82,27 @@ class Chain:
             )
         return instances.astype(np.int32, copy=False)
 
-    def results(self, maps: Mapping[str, NDArray]) -> dict[str, NDArray]:
-        """The result of every step by name, in order: `instances`, and what led to it."""
+    def results(
+        self, maps: Mapping[str, NDArray], kept: MutableMapping[str, NDArray] | None = None
+    ) -> dict[str, NDArray]:
+        """The result of every step by name, in order: `instances`, and what led to it.
+
+        What is in `kept` is not computed again, and what is computed is kept there, by what it was made of:
+        for other chains on the same maps. What was used longest ago comes first in it, and of one chain the
+        last step, which the fewest others share.
+        """
         for name in sorted(self.needs - maps.keys()):
             raise UserError(f"the post-processing chain needs a map '{name}'{did_you_mean(name, maps)}")
+        kept = {} if kept is None else kept
         known = {name: maps[name] for name in self.needs}
+        made_of = {name: name for name in self.needs}
         results = {}
         for call in self._calls:
-            known[call.output] = results[call.output] = call(known)
+            key = made_of[call.output] = call.key(made_of)
+            result = kept.pop(key) if key in kept else call(known)
+            known[call.output] = results[call.output] = result
+        for name in reversed(results):
+            kept[made_of[name]] = results[name]
         return results
 
 

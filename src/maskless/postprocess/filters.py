@@ -9,13 +9,13 @@ from scipy import ndimage
 from skimage.filters import threshold_otsu
 
 
-def gaussian(values: NDArray, *, sigma_px: float) -> NDArray[np.float32]:
-    """Gaussian blur, float32 (H, W), cut off at four sigma; the image is mirrored at its border
-    (edge pixels twice). A sigma of 0 changes nothing."""
+def gaussian(values: NDArray, *, sigma_px: float, radius_px: int | None = None) -> NDArray[np.float32]:
+    """Gaussian blur, float32 (H, W), cut off at `radius_px` (at four sigma, if null); the image is mirrored
+    at its border (edge pixels twice). A sigma of 0 changes nothing."""
     values = np.array(values, np.float32, order="C")
     if sigma_px == 0:
         return values
-    size = 2 * math.ceil(4 * sigma_px) + 1
+    size = 2 * (math.ceil(4 * sigma_px) if radius_px is None else radius_px) + 1
     blurred = cv2.GaussianBlur(values, (size, size), sigma_px, borderType=cv2.BORDER_REFLECT)
     return np.asarray(blurred, np.float32)
 

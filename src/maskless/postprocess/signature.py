@@ -9,10 +9,14 @@ from typing import Any, get_type_hints
 
 @dataclass(frozen=True)
 class Signature:
-    """Names of a step's arrays and parameters; `required` are those of both without a default."""
+    """Names of a step's arrays and parameters; `required` are those of both without a default.
+
+    `parameters` has their annotations by name, `defaults` their default values.
+    """
 
     arrays: tuple[str, ...]
     parameters: dict[str, Any]
+    defaults: dict[str, Any]
     required: frozenset[str]
 
 
@@ -24,5 +28,8 @@ def signature(step: Callable[..., Any]) -> Signature:
     return Signature(
         arrays=tuple(p.name for p in declared if p.kind is not p.KEYWORD_ONLY),
         parameters={p.name: hints[p.name] for p in declared if p.kind is p.KEYWORD_ONLY},
+        defaults={
+            p.name: p.default for p in declared if p.kind is p.KEYWORD_ONLY and p.default is not p.empty
+        },
         required=frozenset(p.name for p in declared if p.default is p.empty),
     )

@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from maskless.postprocess.arithmetic import difference, negative
-from maskless.postprocess.binary import binarise, closing, fill_holes, label, opening, remove_small
+from maskless.postprocess.binary import binarise, fill_holes, hysteresis, label, remove_small
 from maskless.postprocess.distance import distance
 from maskless.postprocess.filters import gaussian, median, otsu
+from maskless.postprocess.h_maxima import h_maxima
 from maskless.postprocess.markers import local_maxima, mark_unmarked
+from maskless.postprocess.morphology import closing, erosion, open_close, opening
+from maskless.postprocess.voronoi import voronoi
 from maskless.postprocess.watershed import watershed
 
 STEPS: Final[Mapping[str, Callable[..., Any]]] = {
@@ -21,16 +24,21 @@ STEPS: Final[Mapping[str, Callable[..., Any]]] = {
         closing,
         difference,
         distance,
+        erosion,
         fill_holes,
         gaussian,
+        h_maxima,
+        hysteresis,
         label,
         local_maxima,
         mark_unmarked,
         median,
         negative,
+        open_close,
         opening,
         otsu,
         remove_small,
+        voronoi,
         watershed,
     )
 }

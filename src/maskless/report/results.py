@@ -1,23 +1,17 @@
 """What a run directory says of itself, read once: the input of every table and figure."""
 
+import hashlib
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from maskless.errors import UserError
+from maskless.report.table import Column
 from maskless.runs import Run
-
-
-class Column(NamedTuple):
-    """One measure: a metric, by one definition, within one region of the images."""
-
-    metric: str
-    definition: str
-    region: str
-
+from maskless.signals import Annotation
 
 #: By (source, part) and column, the value of each image; nan where it is undefined.
 Scores = Mapping[tuple[str, str], Mapping[Column, Mapping[str, float]]]
@@ -28,41 +22,62 @@ class Result:
     """A run, as a comparison sees it.
 
     `state` is 'finished', 'failed' or 'unfinished'; `why` is empty, or says of the others 'failed: ...'.
-    `learnt_from` names the sources of a training, and is empty if there was none.
+    `learnt_from` names the sources of a training, and is empty if there was none; `trained_on` holds the
+    cases that it has learnt from, `chosen_on` those that chose its checkpoint or chain, and `annotation` says
+    what a person had to draw. `described` says of each source that is scored, by its label in the scores,
+    what was read. `checkpoint` is the SHA-256 of the weights that were scored, empty if there are none;
+    `chain` is 'tuned' if its post-processing was searched.
     """
 
     path: Path
     study: str
     method: str
     learnt_from: str
+    trained_on: frozenset[str]
+    chosen_on: frozenset[str]
+    annotation: Annotation | None
     seed: str
     state: str
     why: str
     command: str
     commit: str
     config: Mapping[str, Any]
-    data: Mapping[str, Mapping[str, Any]]
+    described: Mapping[str, Mapping[str, Any]]
+    checkpoint: str
+    chain: str
     scores: Scores
     epochs: Sequence[Mapping[str, float]]
+
+    def told(self, source: str, key: str) -> bool:
+        """Whether the run has recorded `key` of a source."""
+        return bool(self.described.get(source, {}).get(key))
 
 
 def read_result(run: Run) -> Result:
     """Read the files of a run but its checkpoints. Raises UserError naming the file that is at fault."""
     config, about, data, state = run.config, run.about, run.data, run.state
     epochs = _epochs(run)
+    tuned = run.chain is not None
     word = str(state.get("state"))
     return Result(
         path=run.path,
         study=str(about.get("study", "")),
         method=str((config.get("choices") or {}).get("method") or run.path.name),
         learnt_from=_learnt_from(data) if epochs else "",
+        trained_on=(_cases(data, "train", data) if epochs else frozenset()) | _of_others(config),
+        chosen_on=_cases(data, "val", [role for role in data if role == "main"])
+        if epochs or tuned
+        else frozenset(),
+        annotation=_annotation(about),
         seed=str(config.get("seed", "")),
         state=word if word in ("finished", "failed") else "unfinished",
         why=_why(state),
         command=shlex.join(about.get("command", ())),
         commit=str(about.get("commit") or ""),
         config=config,
-        data=data,
+        described={str(about.get("name")): about for about in data.values()} | run.scored,
+        checkpoint=_checkpoint(run) if epochs else "",
+        chain="tuned" if tuned else "",
         scores=_by_part(run),
         epochs=epochs,
     )
@@ -96,6 +111,37 @@ def _learnt_from(data: Mapping[str, Mapping[str, Any]]) -> str:
     """'multiorgan', or with further roles 'multiorgan, prior pannuke'."""
     words = {role: str(described.get("name")) for role, described in data.items()}
     return ", ".join(name if role == "main" else f"{role} {name}" for role, name in words.items())
+
+
+def _cases(data: Mapping[str, Mapping[str, Any]], part: str, roles: Collection[str]) -> frozenset[str]:
+    """The tissue that a part of the sources in these roles shows."""
+    return frozenset(
+        str(about["cases"][image])
+        for role in roles
+        for about in [data[role]]
+        for image in (about.get("parts") or {}).get(part, ())
+        if image in (about.get("cases") or {})
+    )
+
+
+def _of_others(config: Mapping[str, Any]) -> frozenset[str]:
+    """What a method says that its weights were trained on: cases, or names of whole sources."""
+    return frozenset(map(str, (config.get("method") or {}).get("trained_on") or ()))
+
+
+def _annotation(about: Mapping[str, Any]) -> Annotation | None:
+    try:
+        return Annotation(about["annotation"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _checkpoint(run: Run) -> str:
+    try:
+        with run.best.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (UserError, OSError):  # runs are copied without their weights to be compared
+        return ""
 
 
 def _why(state: Mapping[str, Any]) -> str:

@@ -1,113 +1,211 @@
-"""A table as HTML: what was compared in a sentence, a row a run, and the commands that made them."""
+"""A table as HTML: what was compared in a sentence, a row a method, and where every measured row is from."""
 
+from collections.abc import Iterator, Mapping
 from html import escape
 
-from maskless.report.results import Column
-from maskless.report.tables import DIGITS, Row, Table, best
+from maskless.report.definitions import meaning
+from maskless.report.results import Result
+from maskless.report.table import Column, Interval, Row, Table, Value
+from maskless.report.tables import DIGITS, best
+from maskless.report.words import (
+    basis,
+    by_annotation,
+    by_definition,
+    count,
+    difference,
+    direction,
+    footnotes,
+    heading,
+    metric_name,
+    spread,
+    told_apart,
+    undefined,
+    unit,
+)
 
-#: How metrics are written; others are their own names, with spaces.
-_WORDS = {"aji": "AJI", "object_dice": "object Dice", "dice": "Dice", "iou": "IoU", "f1": "F1"}
-#: Characters of a fingerprint or commit that are shown.
+Intervals = Mapping[tuple[str, Column], Interval]
+
+#: Characters of a fingerprint, commit or checkpoint's hash that are shown.
 _SHORT = 12
+#: By a row's kind of number, how the page writes it.
+_MEASURED, _PRINTED = "measured", "printed"
 
 
-def table_html(table: Table) -> str:
-    """The heading, the sentence, the table and, folded away, its commands. Every word is escaped."""
+def table_html(table: Table, against: str = "", intervals: Intervals | None = None, level: int = 2) -> str:
+    """The heading, the sentence, the table, its notes and, folded away, the runs. Every word is escaped.
+
+    `intervals`, as `maskless.report.tables.intervals` gives them, are the differences to the row called
+    `against`, and stand below the means. `level` is that of the heading.
+    """
+    found = {} if intervals is None else intervals
+    cells = {(row.name, column) for row in table.rows for column in table.columns}
+    shown = {key: interval for key, interval in found.items() if key in cells}
     return "\n".join(
-        [
-            f"<h2>{escape(heading(table))}</h2>",
-            f"<p>{escape(_compared(table))}</p>",
-            _grid(table),
-            f'<p class="faint">{escape(_key(table))}</p>',
-            _commands(table),
-        ]
+        filter(
+            None,
+            [
+                f"<h{level}>{escape(heading(table))}</h{level}>",
+                _compared(table),
+                _grid(table, against, shown),
+                *_below(table, against, shown),
+                _provenance(table),
+            ],
+        )
     )
 
 
-def metric_name(column: Column) -> str:
-    """'aji' as 'AJI', 'balanced_accuracy' as 'balanced accuracy'."""
-    return _WORDS.get(column.metric, column.metric.replace("_", " "))
-
-
-def heading(table: Table) -> str:
-    """'multiorgan, test: 14 images'."""
-    return f"{table.source}, {table.part}: {_count(len(table.images), 'image')}"
+# -- around the table ----------------------------------------------------------------------------------------
 
 
 def _compared(table: Table) -> str:
     """One sentence: what was scored on what."""
-    runs = _count(len(table.rows), "run")
-    images = _count(len(table.images), "image")
+    measured = [row for row in table.rows if not row.citation]
+    if not measured:
+        return ""
+    printed = len(table.rows) - len(measured)
+    beside = f", beside {count(printed, 'printed row')}," if printed else ""
+    where = f"{table.part} part of {table.source}, {count(len(table.images), 'image')}"
     facts = [
-        f"split {_or(table.recorded('split'))}",
+        f"split {table.split or 'not recorded'}",
         f"licence of the data {_or(table.recorded('licence'))}",
         f"fingerprint {_or({name: word[:_SHORT] for name, word in table.recorded('sha256').items()})}",
     ]
-    return f"{runs} scored on the {table.part} part of {table.source}, {images}: {'; '.join(facts)}."
+    sentence = f"{count(len(measured), 'method')} scored{beside} on the {where}: {'; '.join(facts)}."
+    return f"<p>{escape(sentence)}</p>"
 
 
-def _or(recorded: dict[str, str]) -> str:
-    """What all runs say; else who says what, because then they have not read the same."""
+def _or(recorded: Mapping[str, str]) -> str:
+    """What all rows say; else who says what, because then they have not read the same."""
     if len(set(recorded.values())) == 1:
         return next(iter(recorded.values()))
     return ", ".join(f"{word} ({name})" for name, word in recorded.items()) or "not recorded"
 
 
-def _key(table: Table) -> str:
-    told = "Mean over images ± standard deviation over images."
-    return f"{told} The best of each column is bold." if len(table.rows) > 1 else told
+def _below(table: Table, against: str, intervals: Intervals) -> Iterator[str]:
+    """The key, the footnotes and the notes."""
+    arrows = "Arrows point to the better values." if any(map(direction, table.columns)) else ""
+    bests = "The best of each column is bold." if best(table) else ""
+    yield f'<p class="faint">{escape(" ".join(filter(None, [spread(table), arrows, bests])))}</p>'
+    if intervals:
+        star = " A star marks the others." if any(map(_is_apart, intervals.values())) else ""
+        yield f'<p class="faint">{escape(told_apart(against, intervals) + star)}</p>'
+    texts = [f"<sup>{letter}</sup> {escape(text)}" for letter, text in footnotes(table).texts]
+    if texts:
+        yield f'<p class="faint">{"<br>".join(texts)}</p>'
+    if table.notes:
+        items = "\n".join(f"<li>{escape(note)}</li>" for note in table.notes)
+        yield f'<ul class="notes">\n{items}\n</ul>'
 
 
-def _grid(table: Table) -> str:
-    columns = "".join(f'<th scope="col">{_column(column)}</th>' for column in table.columns)
-    bold = best(table)
-    rows = "\n".join(_row(table, row, bold) for row in table.rows)
-    words = "".join(f'<th scope="col" class="words">{word}</th>' for word in ("learnt from", "seed", "state"))
-    return (
-        f'<div class="wide"><table>\n<thead><tr><th scope="col">method</th>{words}{columns}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody>\n</table></div>"
-    )
-
-
-def _column(column: Column) -> str:
-    where = "" if column.region == "all" else f"<small>in {escape(column.region)}</small>"
-    return f"{escape(metric_name(column))}<small>{escape(column.definition)}</small>{where}"
-
-
-def _row(table: Table, row: Row, bold: set[tuple[str, Column]]) -> str:
-    result = row.result
-    words = (result.learnt_from or "no training", result.seed)
-    cells = [f'<td class="words">{escape(word)}</td>' for word in words]
-    cells.append(f'<td class="words {result.state}">{escape(result.state)}</td>')
-    cells += [_cell(table, row, column, (row.name, column) in bold) for column in table.columns]
-    # The seed has a column of its own; what else tells a run apart is its folder.
-    told = row.name in (result.method, f"{result.method}, seed {result.seed}")
-    which = "" if told else f"<small>{escape(row.name)}</small>"
-    return f'<tr><th scope="row">{escape(result.method)}{which}</th>{"".join(cells)}</tr>'
-
-
-def _cell(table: Table, row: Row, column: Column, bold: bool) -> str:
-    if column not in row.values:
-        return "<td>&ndash;</td>"
-    value = row.values[column]
-    mean = f"{value.mean:.{DIGITS}f}"
-    spread = "" if value.std is None else f"<small>± {value.std:.{DIGITS}f}</small>"
-    few = f"<small>{value.count} images</small>" if value.count < len(table.images) else ""
-    return f"<td>{f'<strong>{mean}</strong>' if bold else mean}{spread}{few}</td>"
-
-
-def _commands(table: Table) -> str:
+def _provenance(table: Table) -> str:
+    """The runs of each measured row: command, folder, commit, weights and data."""
     entries = "\n".join(
-        f"<dt>{escape(row.name)}</dt><dd><code>{escape(row.result.command)}</code>"
-        f"<small>{escape(str(row.result.path))}{escape(_commit(row.result.commit))}</small></dd>"
+        f"<dt>{escape(row.name)}</dt>" + "".join(_run(table, run) for run in row.runs)
         for row in table.rows
+        if row.runs
     )
-    return f"<details><summary>The commands that made these rows</summary>\n<dl>\n{entries}\n</dl></details>"
+    if not entries:
+        return ""
+    return f"<details><summary>The runs behind the measured rows</summary>\n<dl>\n{entries}\n</dl></details>"
 
 
-def _commit(commit: str) -> str:
-    return f", at commit {commit[:_SHORT]}{' with changes' * commit.endswith('+')}" if commit else ""
+def _run(table: Table, run: Result) -> str:
+    about = run.described.get(table.source, {})
+    facts = [
+        str(run.path),
+        run.state,
+        f"seed {run.seed}" if run.seed else "",
+        f"commit {run.commit[:_SHORT]}{' with changes' * run.commit.endswith('+')}" if run.commit else "",
+        f"weights {run.checkpoint[:_SHORT]}" if run.checkpoint else "",
+        f"data {str(about['sha256'])[:_SHORT]}" if about.get("sha256") else "",
+        f"licence of the data {about['licence']}" if about.get("licence") else "",
+    ]
+    told = escape(" · ".join(filter(None, facts)))
+    return f"<dd><code>{escape(run.command)}</code><small>{told}</small></dd>"
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"
+# -- the table -----------------------------------------------------------------------------------------------
+
+
+def _grid(table: Table, against: str, intervals: Intervals) -> str:
+    words = "".join(f'<th scope="col" class="words">{_name(word)}</th>' for word in ("annotation", "values"))
+    columns = "".join(_head(column) for column in table.columns)
+    rows = []
+    for rank, (cost, group) in enumerate(by_annotation(table)):
+        for number, row in enumerate(group):
+            first = ' class="first"' if number == 0 and rank else ""
+            rows.append(f"<tr{first}>{_words(table, row, cost, rank)}{_cells(table, row, intervals)}</tr>")
+    return (
+        '<div class="wide"><table class="sortable">\n'
+        f'<thead><tr><th scope="col">{_name("method")}</th>{words}{columns}</tr></thead>\n'
+        "<tbody>\n" + "\n".join(rows) + "\n</tbody>\n</table></div>"
+    )
+
+
+def _name(word: str) -> str:
+    """What a click sorts by."""
+    return f'<span class="name">{escape(word)}</span>'
+
+
+def _head(column: Column) -> str:
+    first = ' data-first="descending"' if direction(column) == "↑" else ""
+    beside = " ".join(filter(None, [f"({unit(column)})" * bool(unit(column)), direction(column)]))
+    arrow = f' <span class="arrow">{beside}</span>' if beside else ""
+    told = escape(meaning(column))
+    named = escape(by_definition(column))
+    below = f'<abbr title="{told}">{named}</abbr>' if told else named
+    return f'<th scope="col"{first}>{_name(metric_name(column))}{arrow}<small>{below}</small></th>'
+
+
+def _words(table: Table, row: Row, cost: str, rank: int) -> str:
+    """The name, what it has cost, and whether it is measured."""
+    letters = footnotes(table).marks.get(row.name, "")
+    name = f"<i>{escape(row.name)}</i>" if row.citation else escape(row.name)
+    name += f" <sup>{letters}</sup>" if letters else ""
+    learnt = next((run.learnt_from for run in row.runs), "")
+    name += f"<small>learnt from {escape(learnt)}</small>" if learnt else ""
+    if row.seen:
+        name += f'<small class="mark">seen: {len(row.seen)} of {count(len(table.images), "image")}</small>'
+    if row.lacks:
+        name += f'<small class="mark">{escape(row.lacks)}</small>'
+    kind = f"<i>{_PRINTED}</i>" if row.citation else _MEASURED
+    runs = f"<small>{len(row.runs)} runs</small>" if len(row.runs) > 1 else ""
+    return (
+        f'<th scope="row" data-value="{escape(row.name)}">{name}</th>'
+        f'<td class="words" data-value="{rank}">{escape(cost)}</td><td class="words">{kind}{runs}</td>'
+    )
+
+
+def _cells(table: Table, row: Row, intervals: Intervals) -> str:
+    bold = best(table)
+    return "".join(
+        _cell(table, row, column, (row.name, column) in bold, intervals.get((row.name, column)))
+        for column in table.columns
+    )
+
+
+def _cell(table: Table, row: Row, column: Column, is_best: bool, interval: Interval | None) -> str:
+    value = row.values.get(column)
+    if value is None:
+        return "<td>&ndash;</td>"
+    mean = f"{value.mean:.{DIGITS}f}"
+    mean = f"<strong>{mean}</strong>" if is_best else mean
+    shown = f"<i>{mean}</i>" if row.citation else mean
+    under = [f"<small>{_spread(value)}</small>" if value.std is not None else ""]
+    if few := undefined(table, value):
+        under.append(f"<small>{few}</small>")
+    if interval:
+        gap, _, bounds = difference(interval).partition(" ")
+        star = " *" * _is_apart(interval)
+        under.append(f'<small class="interval">{gap}<br>{bounds}{star}</small>')
+    return f'<td data-value="{value.mean!r}">{shown}{"".join(under)}</td>'
+
+
+def _spread(value: Value) -> str:
+    over = basis(value)
+    title = f' title="standard deviation over {over}"' if over else ""
+    return f"<span{title}>± {value.std:.{DIGITS}f}</span>"
+
+
+def _is_apart(interval: Interval) -> bool:
+    return not interval.low <= 0 <= interval.high

@@ -1,138 +1,238 @@
-"""Runs to tables: one for each set of images that runs were scored on, a row a run."""
+"""Runs to tables: one for each set of images that runs were scored on, a row a method."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import isnan
-from statistics import fmean, stdev
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import isnan, nan
+from statistics import fmean
+from typing import Literal
 
-from maskless.metrics import HIGHER_IS_BETTER
-from maskless.report.results import Column, Result, names
+import numpy as np
 
-#: The columns of every study's results.csv.
-STUDY_COLUMNS = (
-    "study", "dataset", "split", "method", "metric", "definition", "region",
-    "value", "std", "n_images", "seed", "run", "command",
+from maskless.errors import UserError, did_you_mean
+from maskless.metrics import COUNTS, HIGHER_IS_BETTER, STANDARD, pooled, scores_of_counts
+from maskless.report.bootstrap import Scores, interval_of_means, interval_of_pooled
+from maskless.report.groups import Scored, group_names, same_recipe, scored
+from maskless.report.notes import notes
+from maskless.report.results import Result
+from maskless.report.summary import summary
+from maskless.report.table import Column, Interval, Row, Table, Value
+from maskless.signals import Annotation
+
+#: What a table shows, from the left, if nobody says what: of each metric its standard definition.
+SHOWN = (
+    "aji", "pq", "object_f1", "object_dice", "object_hausdorff", "average_hausdorff",
+    "dice", "iou", "precision", "recall", "balanced_accuracy",
 )  # fmt: skip
-#: What stands on the left, whatever order the runs have: the measures of whole nuclei.
-LEADING = ("aji", "object_dice")
 #: Digits after the point, in tables for people.
 DIGITS = 3
 
 
-@dataclass(frozen=True)
-class Value:
-    """The mean over the `count` images that define a measure, and their sample standard deviation."""
+def tables(results: Sequence[Result], columns: Sequence[str] = ()) -> list[Table]:
+    """Group runs by (source, part, split, images): test parts first, then the tables with most runs.
 
-    mean: float
-    std: float | None
-    count: int
-
-
-@dataclass(frozen=True)
-class Row:
-    """A run and what it reached; a column that no image defines is absent."""
-
-    name: str
-    result: Result
-    values: Mapping[Column, Value]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Runs that were scored on the same images of the same part of the same source."""
-
-    source: str
-    part: str
-    images: tuple[str, ...]
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-
-    def recorded(self, key: str) -> dict[str, str]:
-        """What runs have recorded of this source ('split', 'licence', 'sha256'), by the name of the run."""
-        found = {}
-        for row in self.rows:
-            for described in row.result.data.values():
-                if described.get("name") == self.source and described.get(key):
-                    found[row.name] = str(described[key])
-        return found
-
-
-def tables(results: Sequence[Result]) -> list[Table]:
-    """Group runs by (source, part, set of images): test parts first, then the tables with most runs.
-
-    Rows keep the order of `results`. Runs without scores are in no table.
+    The folds of a family are one set of images. Rows are ordered by what annotation they cost, then as in
+    `results`. `columns` are 'aji' (its standard definition) or 'aji/one_to_one', or by default `SHOWN`.
+    Runs without scores are in no table. Raises UserError for a column that does not exist.
     """
-    groups: dict[tuple[str, str, frozenset[str]], list[Row]] = {}
-    for name, result in zip(names(results), results, strict=True):
-        for (source, part), columns in result.scores.items():
-            images = frozenset(image for values in columns.values() for image in values)
-            found = {column: summary(list(values.values())) for column, values in columns.items()}
-            row = Row(name, result, {column: value for column, value in found.items() if value})
-            groups.setdefault((source, part, images), []).append(row)
-    made = [
-        Table(source, part, tuple(sorted(images)), _columns(rows, source, part), tuple(rows))
-        for (source, part, images), rows in groups.items()
-    ]
-    return sorted(made, key=lambda table: (table.part != "test", -len(table.rows), table.source, table.part))
-
-
-def summary(values: Sequence[float]) -> Value | None:
-    """Mean and sample standard deviation of what is defined; None if nothing is."""
-    defined = [value for value in values if not isnan(value)]
-    if not defined:
-        return None
-    return Value(fmean(defined), stdev(defined) if len(defined) > 1 else None, len(defined))
+    wanted = [_wanted(word) for word in columns]
+    groups: dict[tuple[str, str, str, frozenset[str]], list[Scored]] = {}
+    for entry in scored(results):
+        images = entry.images if entry.folds == 1 else frozenset()
+        groups.setdefault((entry.source, entry.family, entry.part, images), []).append(entry)
+    made = [_table(key[:3], entries, wanted) for key, entries in groups.items()]
+    made.sort(key=lambda one: (one.part != "test", -sum(len(row.runs) for row in one.rows), one.source))
+    return [replace(table, notes=notes(table, made)) for table in made]
 
 
 def best(table: Table) -> set[tuple[str, Column]]:
-    """The (name of the run, column) of the best values, as printed: what reads the same is equally good.
+    """The (name of the row, column) of the best values, as printed: what reads the same is equally good.
 
-    Nothing is best in a table of one run, nor in a column of a metric of unknown direction.
+    Rows that have seen the images, or lack some, cannot be best. Nothing is best where fewer than two rows
+    can be, nor in a column of a metric of unknown direction.
     """
     found = set()
-    for column in table.columns if len(table.rows) > 1 else ():
+    for column in table.columns:
         if column.metric not in HIGHER_IS_BETTER:
             continue
         sign = 1 if HIGHER_IS_BETTER[column.metric] else -1
-        having = [row for row in table.rows if column in row.values]
+        having = [row for row in table.rows if column in row.values and row.compared]
         printed = {row.name: sign * round(row.values[column].mean, DIGITS) for row in having}
-        found |= {(name, column) for name, value in printed.items() if value == max(printed.values())}
+        if len([row for row in table.rows if row.compared]) > 1 and printed:
+            found |= {(name, column) for name, value in printed.items() if value == max(printed.values())}
     return found
 
 
-def study_csv(made: Sequence[Table]) -> str:
-    """The tables as one text of STUDY_COLUMNS, a line a run and column, as experiments keep their results."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, STUDY_COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for table in made:
-        for row in table.rows:
-            writer.writerows(_study_row(table, row, column) for column in row.values)
-    return text.getvalue()
+def intervals(table: Table, against: str) -> dict[tuple[str, Column], Interval]:
+    """The paired bootstrap interval of each measured row's difference to the row called `against`.
+
+    Paired by image, so only rows with scores of every image have one. Raises UserError if there is no
+    measured row of that name.
+    """
+    measured = [row for row in table.rows if row.runs]
+    reference = next((row for row in measured if row.name == against), None)
+    if reference is None:
+        names = [row.name for row in measured]
+        raise UserError(f"against={against} is no measured row{did_you_mean(against, names)}")
+    found = {}
+    for row in measured:
+        for column in table.columns if row is not reference else ():
+            if interval := _interval(table, row, reference, column):
+                found[row.name, column] = interval
+    return found
 
 
-def _study_row(table: Table, row: Row, column: Column) -> dict[str, Any]:
-    value = row.values[column]
+# -- columns -------------------------------------------------------------------------------------------------
+
+
+def _wanted(word: str) -> Column:
+    metric, _, definition = word.partition("/")
+    if metric not in STANDARD:
+        raise UserError(f"columns={word} is no score{did_you_mean(metric, STANDARD)}")
+    return Column(metric, definition or STANDARD[metric])
+
+
+def _is_score(column: Column) -> bool:
+    return column.metric not in COUNTS
+
+
+def _shown(rows: Sequence[Row], wanted: Sequence[Column]) -> tuple[Column, ...]:
+    """What is wanted; else the standard columns that any row has, and then metrics that are not ours."""
+    if wanted:
+        return tuple(wanted)
+    having = dict.fromkeys(column for row in rows for column in row.values if column.over == "images")
+    regions = dict.fromkeys(column.region for column in having)
+    ours = [Column(metric, STANDARD[metric], region) for region in regions for metric in SHOWN]
+    others = [column for column in having if column.metric not in STANDARD]
+    return tuple(column for column in [*ours, *others] if column in having)
+
+
+# -- rows ----------------------------------------------------------------------------------------------------
+
+
+def _table(key: tuple[str, str, str], entries: Sequence[Scored], wanted: Sequence[Column]) -> Table:
+    source, split, part = key
+    groups = same_recipe(entries)
+    images = tuple(sorted({image for entry in entries for image in entry.images}))
+    rows = [_row(name, group, images) for name, group in zip(group_names(groups), groups, strict=True)]
+    order = [*Annotation, None]
+    rows.sort(key=lambda row: order.index(row.annotation))
+    return Table(source, split, part, images, _shown(rows, wanted), tuple(rows))
+
+
+def _row(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
+    first = group[0]
+    cases = {image: _case(entry, image) for entry in group for image in entry.images}
+    learnt, chosen = (
+        frozenset().union(*(getattr(entry.run, which) for entry in group))
+        for which in ("trained_on", "chosen_on")
+    )
+    columns = dict.fromkeys(column for entry in group for column in entry.scores)
+    by_image = {column: _by_image(group, column) for column in columns}
+    values = {column: value for column in columns if _is_score(column) and (value := _value(group, column))}
+    return Row(
+        name=name,
+        annotation=first.run.annotation,
+        values=values | _pooled_values(group),
+        runs=tuple(entry.run for entry in group),
+        by_image=by_image,
+        seen=tuple(image for image in images if cases.get(image) in learnt or first.source in learnt),
+        lacks=_lacks(group),
+        note="chosen on these images" if set(cases.values()) & chosen else "",
+    )
+
+
+def _lacks(group: Sequence[Scored]) -> str:
+    first = group[0]
+    if first.run.state != "finished":
+        return first.run.state
+    folds = len({entry.split for entry in group})
+    return f"{folds} of {first.folds} folds" if folds < first.folds else ""
+
+
+def _case(entry: Scored, image: str) -> str:
+    return str(entry.run.described.get(entry.source, {}).get("cases", {}).get(image, ""))
+
+
+def _by_image(group: Sequence[Scored], column: Column) -> dict[str, float]:
+    """The mean over seeds of each image's defined values."""
+    values: dict[str, list[float]] = {}
+    for entry in group:
+        for image, value in entry.scores.get(column, {}).items():
+            values.setdefault(image, []).append(value)
+    return {image: found[0] if (found := summary(many)) else nan for image, many in sorted(values.items())}
+
+
+def _value(group: Sequence[Scored], column: Column) -> Value | None:
+    """Over images; with several seeds over the means of the runs, with folds over the means of the folds."""
+    of_runs = [(entry, summary(list(entry.scores.get(column, {}).values()))) for entry in group]
+    defined = {image for entry in group for image, v in entry.scores.get(column, {}).items() if not isnan(v)}
+    if len(group) == 1:
+        only = of_runs[0][1]
+        return Value(only[0], only[1], "images", only[2], len(defined)) if only else None
+    return _over_runs([(entry.split, found[0]) for entry, found in of_runs if found], len(defined))
+
+
+def _over_runs(of_runs: Sequence[tuple[str, float]], images: int) -> Value | None:
+    by_fold: dict[str, list[float]] = {}
+    for split, value in of_runs:
+        by_fold.setdefault(split, []).append(value)
+    of: Literal["folds", "seeds"] = "folds" if len(by_fold) > 1 else "seeds"
+    values = [fmean(many) for many in by_fold.values()] if of == "folds" else [v for _, v in of_runs]
+    found = summary(values)
+    return Value(found[0], found[1], of, found[2], images) if found else None
+
+
+def _pooled_values(group: Sequence[Scored]) -> dict[Column, Value]:
+    """One score of all nuclei and pixels of a run's images, wherever it has kept their counts."""
+    of_runs: dict[Column, list[tuple[str, float]]] = {}
+    for entry in group:
+        for region in dict.fromkeys(column.region for column in entry.scores):
+            for (metric, definition), value in pooled(_counts(entry, region)).items():
+                column = Column(metric, definition, region, "pooled")
+                of_runs.setdefault(column, []).append((entry.split, value))
+    images = len({image for entry in group for image in entry.images})
+    found = {column: _over_runs(values, images) for column, values in of_runs.items()}
+    return {column: value for column, value in found.items() if value}
+
+
+def _counts(entry: Scored, region: str) -> list[dict[tuple[str, str], float]]:
+    rows: dict[str, dict[tuple[str, str], float]] = {}
+    for column, values in entry.scores.items():
+        if column.metric in COUNTS and column.region == region:
+            for image, value in values.items():
+                rows.setdefault(image, {})[column.metric, column.definition] = value
+    return list(rows.values())
+
+
+# -- differences ---------------------------------------------------------------------------------------------
+
+
+def _interval(table: Table, row: Row, other: Row, column: Column) -> Interval | None:
+    if column not in row.values or column not in other.values or row.lacks or other.lacks:
+        return None
+    if column.over == "images":
+        return interval_of_means(_scores(table, row, column), _scores(table, other, column))
+    own, others = (_count_arrays(table, one, column.region) for one in (row, other))
+    return interval_of_pooled(own, others, _score_of_counts(column)) if own and others else None
+
+
+def _scores(table: Table, row: Row, column: Column) -> Scores:
+    values = row.by_image[column]
+    return np.array([values.get(image, nan) for image in table.images])
+
+
+def _count_arrays(table: Table, row: Row, region: str) -> dict[tuple[str, str], Scores]:
     return {
-        "study": row.result.study,
-        "dataset": table.source,
-        "split": table.part,
-        "method": row.result.method,
-        **column._asdict(),
-        "value": f"{value.mean:.6f}",
-        "std": "" if value.std is None else f"{value.std:.6f}",
-        "n_images": value.count,
-        "seed": row.result.seed,
-        "run": row.result.path,
-        "command": row.result.command,
+        (column.metric, column.definition): _scores(table, row, column)
+        for column in row.by_image
+        if column.metric in COUNTS and column.region == region
     }
 
 
-def _columns(rows: Sequence[Row], source: str, part: str) -> tuple[Column, ...]:
-    """All columns of the rows, LEADING ones first, else as they come."""
-    seen = dict.fromkeys(column for row in rows for column in row.result.scores[source, part])
-    rank = {metric: k for k, metric in enumerate(LEADING)}
-    return tuple(sorted(seen, key=lambda column: rank.get(column.metric, len(rank))))
+def _score_of_counts(column: Column) -> Callable[[Mapping[tuple[str, str], Scores]], Scores]:
+    return partial(_one_score, (column.metric, column.definition))
+
+
+def _one_score(key: tuple[str, str], counts: Mapping[tuple[str, str], Scores]) -> Scores:
+    return scores_of_counts(counts)[key]

@@ -3,25 +3,20 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from math import isnan, nan
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
 from maskless.metrics import HIGHER_IS_BETTER
+from maskless.metrics.instance_scores import InstanceScores
 from maskless.runs import Run
 from maskless.signals import Sample, Signal
 
 log = logging.getLogger(__name__)
-
-#: (true, predicted) label maps to named scores.
-Score = Callable[[Any, Any], Mapping[str, float]]
 
 
 def quieten() -> None:
@@ -32,7 +27,7 @@ def quieten() -> None:
         "LeafSpec",  # a deprecation inside Lightning
         "does not have many workers",
         "dataloader is not resumable",  # ours is: DataModule.step
-        "sync_dist=True",  # Scores has gathered already
+        "sync_dist=True",  # InstanceScores has gathered already
         "number of training batches .* smaller than the logging interval",
         "Checkpoint directory .* exists and is not empty",
     ):
@@ -60,46 +55,23 @@ class Address(Callback):
 
 
 class Scores(Callback):
-    """Score each validation image; log `val_<metric>`, the mean over images.
+    """Score each validation image; log `val_<metric>`, the mean over the images of all processes."""
 
-    Rows are keyed by image, gathered from all processes and de-duplicated before the mean.
-    """
+    def __init__(self) -> None:
+        self.scores = InstanceScores()
 
-    def __init__(self, score: Score) -> None:
-        self.score = score
-        self.rows: dict[str, Mapping[str, float]] = {}
-
-    def on_validation_epoch_start(self, *_: Any) -> None:
-        self.rows = {}
+    def on_validation_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.scores.to(module.device).reset()
 
     def on_validation_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, *_: Any
     ) -> None:
         sample: Sample = outputs["sample"]
-        self.rows[sample.item.id] = self.score(sample[Signal.INSTANCES], outputs["instances"])
+        self.scores.update(sample[Signal.INSTANCES], outputs["instances"], sample.item.id)
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        for name, value in mean_rows(self._gathered()).items():
+        for name, value in self.scores.compute().items():
             module.log(f"val_{name}", value, rank_zero_only=False)
-
-    def _gathered(self) -> dict[str, Mapping[str, float]]:
-        if not (dist.is_available() and dist.is_initialized()):
-            return self.rows
-        parts: list[Any] = [None] * dist.get_world_size()
-        dist.all_gather_object(parts, self.rows)
-        return {image: row for part in parts for image, row in part.items()}
-
-
-def mean_rows(rows: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each score over images, in the order of their names.
-
-    Images on which a score is undefined (nan) are left out of its mean; nan if it is undefined on all.
-    """
-    values: dict[str, list[float]] = {}
-    for image in sorted(rows):
-        for name, value in rows[image].items():
-            values.setdefault(name, []).extend([] if isnan(value) else [value])
-    return {name: sum(known) / len(known) if known else nan for name, known in values.items()}
 
 
 class Epochs(Callback):

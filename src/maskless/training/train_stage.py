@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
@@ -13,7 +12,6 @@ from maskless.data.datamodule import DataModule
 from maskless.data.source import Source
 from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
-from maskless.metrics import scores
 from maskless.runs import Run
 from maskless.signals import Role
 from maskless.training.atomic_checkpoints import AtomicCheckpoints
@@ -57,7 +55,7 @@ def train_stage(
     callbacks: list[Callback] = [
         Quiet(),
         Address(data, seed, name),
-        Scores(by_metric),
+        Scores(),
         Epochs(run, data, name),
         LastCheckpoint(run, data, checkpoint_every),
     ]
@@ -87,11 +85,6 @@ def train_stage(
     except SystemExit as error:  # what Lightning makes of Ctrl-C, and of the SIGTERM of a scheduler
         raise KeyboardInterrupt(f"interrupted: maskless train resume={run.path} goes on with it") from error
     stage.load_state_dict(torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"])
-
-
-def by_metric(true: np.ndarray, pred: np.ndarray) -> dict[str, float]:
-    """The scores of one image by the metric's name: a definition each, here."""
-    return {metric: value for (metric, _), value in scores(true, pred).items()}
 
 
 def _step_of(checkpoint: Any) -> int:

@@ -1,0 +1,132 @@
+"""The charts of a table and of the trainings behind it, each with a title and what it shows in a sentence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+
+from maskless.report.figures import Curve, Line, Point, by_group, by_threshold, curves, distributions, svg
+from maskless.report.results import Result
+from maskless.report.scored_images import AJI
+from maskless.report.table import Column, Row, Table
+from maskless.report.words import by_definition, heading, metric_name
+from maskless.signals import Annotation
+
+#: What is drawn against the IoU from which on a pair is a match, and how its definitions begin.
+_ACCURACY, _THRESHOLD = "object_accuracy", "iou>="
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart as an <svg> element, and what is said of it."""
+
+    title: str
+    svg: str
+    caption: str
+
+
+def charts(table: Table, papers: Sequence[Table] = ()) -> list[Chart]:
+    """Accuracy by threshold, score by annotation and scores by image: those that there are values for.
+
+    `papers` are the same rows beside those of papers, in the papers' columns: each has a chart of score by
+    annotation of its own, because it has another AJI.
+    """
+    costs = [_by_annotation(one) for one in (table, *papers)]
+    return [chart for chart in (_by_threshold(table), *costs, _by_image(table)) if chart]
+
+
+def training(results: Mapping[str, Result]) -> Chart | None:
+    """The epochs of all runs that have trained, by the name of the run; None if none has."""
+    trained = [
+        Curve(name, _numbers(result, "loss"), _numbers(result, "val_aji"))
+        for name, result in results.items()
+        if result.epochs
+    ]
+    note = "Losses of different methods are not on one scale; the validation AJI is."
+    return Chart("Training", svg(curves(trained)), note) if trained else None
+
+
+def _by_threshold(table: Table) -> Chart | None:
+    """All lines are of one kind: pooled over the images if every row has that, else means over images."""
+    lines = {over: _lines(table.rows, over) for over in ("pooled", "images")}
+    over = "pooled" if lines["pooled"] and len(lines["pooled"]) == len(lines["images"]) else "images"
+    if not lines[over]:
+        return None
+    how = "pooled over all images" if over == "pooled" else "mean over images"
+    return Chart(
+        "Accuracy against IoU threshold",
+        svg(by_threshold(lines[over], "IoU from which on a pair is a match", f"accuracy, {how}")),
+        "Object accuracy is TP / (TP + FP + FN): matched pairs among all nuclei of either side.",
+    )
+
+
+def _lines(rows: Sequence[Row], over: str) -> list[Line]:
+    found = []
+    for row in rows:
+        at = {
+            float(column.definition.removeprefix(_THRESHOLD)): value.mean
+            for column, value in row.values.items()
+            if _is_accuracy(column) and column.over == over
+        }
+        if len(at) > 1:
+            found.append(Line(_marked(row), sorted(at), [at[x] for x in sorted(at)]))
+    return found
+
+
+def _is_accuracy(column: Column) -> bool:
+    of_all = column.region == AJI.region
+    return column.metric == _ACCURACY and column.definition.startswith(_THRESHOLD) and of_all
+
+
+def _by_annotation(table: Table) -> Chart | None:
+    """Rows whose annotation is known, if there are two groups of them to be set against each other."""
+    column = next((one for one in table.columns if one.metric == AJI.metric), AJI)
+    groups = list(Annotation)
+    rows = [row for row in table.rows if row.annotation and column in row.values]
+    if len({row.annotation for row in rows}) < 2:
+        return None
+    points = [_point(row, column, groups) for row in rows]
+    of = dict.fromkeys(row.values[column].of for row in rows if row.values[column].std is not None)
+    of.pop("printed", None)
+    bars = f" Bars are one standard deviation over {' or '.join(of)}." if of else ""
+    return Chart(
+        f"Score against annotation{f', {heading(table)}' * bool(table.paper)}",
+        svg(
+            by_group(
+                points, [group.value for group in groups], f"{metric_name(column)} ({by_definition(column)})"
+            )
+        ),
+        f"What a person has to draw before a method can learn, from the cheapest to the dearest.{bars}",
+    )
+
+
+def _point(row: Row, column: Column, groups: Sequence[Annotation]) -> Point:
+    value = row.values[column]
+    at = next(k for k, group in enumerate(groups) if group == row.annotation)
+    return Point(_marked(row, printed=False), at, value.mean, value.std, printed=bool(row.citation))
+
+
+def _by_image(table: Table) -> Chart | None:
+    scores = [
+        (_marked(row), [value for value in row.by_image[AJI].values() if not isnan(value)])
+        for row in table.rows
+        if AJI in row.by_image
+    ]
+    scores = [(name, values) for name, values in scores if len(values) > 1]
+    if not scores:
+        return None
+    return Chart(
+        "Scores of the images",
+        svg(distributions(scores, "AJI of an image")),
+        "Every point is an image; boxes hold the middle half, the line in them is the median, "
+        "the diamond the mean.",
+    )
+
+
+def _marked(row: Row, printed: bool = True) -> str:
+    """The name, and what a reader must not overlook: that a number is not ours, or flattered."""
+    marks = [*(["printed"] if printed and row.citation else []), *(["seen"] if row.seen else [])]
+    return f"{row.name} ({', '.join(marks)})" if marks else row.name
+
+
+def _numbers(result: Result, column: str) -> list[float]:
+    return [row.get(column, nan) for row in result.epochs]

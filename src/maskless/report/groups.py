@@ -1,0 +1,124 @@
+"""Which runs are the same method tried again (other seeds, other folds), and what such a method is called."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from maskless.report.results import Result
+from maskless.report.table import Column
+
+#: Settings of a source that say where it is, or which fold of it was read, and not what is done with it.
+_PLACES = ("path", "data_root", "split")
+#: Settings by which rows of one method are told apart in a name; with more, their folders tell them apart.
+_SETTINGS_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One run on one part of one source. `split` is that of the source; `family` is 'fold*' for 'fold3'.
+
+    `folds` counts the family's splits, 1 if it is no family. `scores` hold each image's value by column.
+    """
+
+    run: Result
+    source: str
+    part: str
+    split: str
+    family: str
+    folds: int
+    scores: Mapping[Column, Mapping[str, float]]
+
+    @property
+    def images(self) -> frozenset[str]:
+        """All images that any column has."""
+        return frozenset(image for values in self.scores.values() for image in values)
+
+
+def scored(results: Iterable[Result]) -> list[Scored]:
+    """Every (run, source, part) that has scores, in order."""
+    found = []
+    for run in results:
+        for (source, part), scores in run.scores.items():
+            about = run.described.get(source, {})
+            split = str(about.get("split", ""))
+            family, folds = _family(split, about.get("splits") or [split])
+            found.append(Scored(run, source, part, split, family, folds, scores))
+    return found
+
+
+def same_recipe(entries: Sequence[Scored]) -> list[list[Scored]]:
+    """Entries of one table, grouped: one recipe each, no (fold, seed) twice, finished runs by themselves.
+
+    A second run with the same seed is no further seed: it stands in a group of its own.
+    """
+    groups: dict[tuple[str, str, int], list[Scored]] = {}
+    times: Counter[tuple[str, str, str, str]] = Counter()
+    for entry in entries:
+        recipe = json.dumps(settings(entry.run), sort_keys=True)
+        which = (recipe, entry.run.state, entry.split, entry.run.seed)
+        groups.setdefault((recipe, entry.run.state, times[which]), []).append(entry)
+        times[which] += 1
+    return list(groups.values())
+
+
+def group_names(groups: Sequence[Sequence[Scored]]) -> list[str]:
+    """A name for each group that no other has: its method, then the settings that differ, then its folder."""
+    runs = [group[0].run for group in groups]
+    names = [_with_settings(run, [other for other in runs if other.method == run.method]) for run in runs]
+    often = Counter(names)
+    names = [
+        name if often[name] == 1 else f"{name}, {run.path.name}"
+        for name, run in zip(names, runs, strict=True)
+    ]
+    often = Counter(names)
+    return [name if often[name] == 1 else str(run.path) for name, run in zip(names, runs, strict=True)]
+
+
+def settings(run: Result) -> dict[str, str]:
+    """What a run did, flat, but for its seed and its places: runs that agree in it differ by chance alone."""
+    dataset, method = run.config.get("dataset") or {}, run.config.get("method") or {}
+    if run.chain:  # the search is part of the recipe, the numbers that each seed's search finds are not
+        method = {key: value for key, value in method.items() if key != "chain"}
+    return {
+        **_flat(method),
+        **_flat({key: value for key, value in dataset.items() if key not in _PLACES}, "dataset."),
+        "method": run.method,
+        "learnt from": run.learnt_from,
+        "chain": run.chain,
+    }
+
+
+def _with_settings(run: Result, alike: Sequence[Result]) -> str:
+    """The method's name, with what tells it from others of that name."""
+    if len(alike) == 1:
+        return run.method
+    own, others = settings(run), [settings(other) for other in alike]
+    keys = {key: None for other in others for key in other}
+    differing = [key for key in keys if len({other.get(key) for other in others}) > 1]
+    last = Counter(key.rpartition(".")[2] for key in differing)
+    told = [
+        f"{key.rpartition('.')[2] if last[key.rpartition('.')[2]] == 1 else key}={own[key]}"
+        for key in differing
+        if own.get(key)
+    ]
+    if not told or len(told) > _SETTINGS_NAMED:
+        return run.method
+    return f"{run.method} ({', '.join(told)})"
+
+
+def _family(split: str, splits: Sequence[str]) -> tuple[str, int]:
+    """('fold*', 10) for 'fold3' of ten; ('official', 1) for a split that has no siblings."""
+    stem = re.sub(r"\d+$", "", split)
+    siblings = [name for name in splits if stem and re.fullmatch(re.escape(stem) + r"\d+", str(name))]
+    return (f"{stem}*", len(siblings)) if stem != split and len(siblings) > 1 else (split, 1)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        found |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: str(value)}
+    return found

@@ -1,0 +1,98 @@
+"""What a reader of a table must know beside its numbers: what is small, missing, mixed or leaky."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from math import sqrt
+from statistics import median
+
+from maskless.report.summary import summary
+from maskless.report.table import Column, Table
+from maskless.report.words import metric_name
+
+#: Standard errors within which two means of other images cannot be told apart, at the 5 % level.
+_APART = 1.96 * sqrt(2)
+
+
+def notes(table: Table, others: Sequence[Table] = ()) -> tuple[str, ...]:
+    """A sentence each. `others` are all tables of the comparison, this one among them."""
+    return (*_resolution(table), *_missing(table), *_mixed(table), *_elsewhere(table, others))
+
+
+def standard_error(table: Table, column: Column) -> float | None:
+    """That of a mean over the table's images, the median over its measured rows."""
+    errors = []
+    for row in table.rows:
+        found = summary(list(row.by_image.get(column, {}).values()))
+        if found and found[1] is not None:
+            errors.append(found[1] / sqrt(found[2]))
+    return median(errors) if errors else None
+
+
+def _resolution(table: Table) -> Iterator[str]:
+    """How small a difference these images can show, and how many of the printed gaps are smaller."""
+    means = [column for column in table.columns if column.over == "images"]
+    column = next((one for one in means if one.metric == "aji"), means[0] if means else None)
+    error = standard_error(table, column) if column else None
+    if column is None or error is None:
+        return
+    name, apart = metric_name(column), _APART * error
+    yield (
+        f"Over {len(table.images)} images the standard error of a mean {name} is about {error:.3f}: two rows "
+        f"that are not compared image by image are told apart by a gap of {apart:.3f} or more."
+    )
+    rows = [row for row in table.rows if column in row.values]
+    gaps = [
+        abs(a.values[column].mean - b.values[column].mean)
+        for a, b in combinations(rows, 2)
+        if a.citation or b.citation
+    ]
+    if gaps:
+        inside = sum(gap < apart for gap in gaps)
+        yield f"Of the {len(gaps)} gaps in {name} to or between printed rows, {inside} are smaller than that."
+
+
+def _missing(table: Table) -> Iterator[str]:
+    for row in table.rows:
+        missing = [f"{metric_name(c)} ({c.definition})" for c in table.columns if c not in row.values]
+        if row.runs and missing:
+            yield (
+                f"{row.name} lacks {_listed(missing)}: no image defines it, or it was scored before it was "
+                "measured; maskless evaluate scores a run again."
+            )
+        partly = [
+            c for c in table.columns if c in row.values and 0 < row.values[c].images < len(table.images)
+        ]
+        if row.runs and partly and not row.lacks:
+            words = [f"{metric_name(c)} by {row.values[c].images}" for c in partly]
+            yield f"Of {row.name}, {_listed(words)} of the {len(table.images)} images define a value."
+
+
+def _mixed(table: Table) -> Iterator[str]:
+    if len(set(table.recorded("sha256").values())) > 1 and not table.split.endswith("*"):
+        yield "The rows have not read the same files: their fingerprints differ."
+    leaky = sorted(
+        {str(run.described[table.source]["split"]) for row in table.rows for run in row.runs
+         if run.told(table.source, "leaky")}
+    )  # fmt: skip
+    if leaky:
+        yield f"Patients stand in more than one part of {_listed(leaky)}, so these scores flatter."
+    for row in table.rows:
+        if row.note:
+            yield f"{row.name}: {row.note}."
+
+
+def _elsewhere(table: Table, others: Sequence[Table]) -> Iterator[str]:
+    for other in others:
+        if other is not table and (other.source, other.part) == (table.source, table.part):
+            names = [row.name for row in other.rows]
+            split = f"split {other.split}, " if other.split != table.split else ""
+            yield (
+                f"{_listed(names)} {'was' if len(names) == 1 else 'were'} scored on other images "
+                f"({split}{len(other.images)} images), in a table of their own."
+            )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """'a, b, c and 4 more'."""
+    rest = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    return ", ".join(words[:3]) + rest

@@ -1,0 +1,73 @@
+"""The scores of runs as one CSV, as a study keeps its results: a line a run and score, printed rows too."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from maskless.report.results import Result
+from maskless.report.summary import summary
+from maskless.report.table import Column, Row, Table
+
+STUDY_COLUMNS = (
+    "study", "dataset", "split", "method", "metric", "definition", "region",
+    "value", "std", "n_images", "seed", "run", "command", "fold", "over", "origin",
+)  # fmt: skip
+
+
+def study_csv(tables: Iterable[Table]) -> str:
+    """The tables as one text of STUDY_COLUMNS.
+
+    A measured row has a line for each of its runs and each score, whether or not the table shows it; `std`
+    is over images. `split` is the part of the source, `fold` its split. A printed row has a line for each
+    number, and the paper for its `run`.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, STUDY_COLUMNS, lineterminator="\n", restval="")
+    writer.writeheader()
+    for table in tables:
+        for row in table.rows:
+            for run in row.runs if not table.paper else ():
+                writer.writerows(_measured(table, row, run))
+            writer.writerows(_printed(table, row) if row.citation else ())
+    return text.getvalue()
+
+
+def _measured(table: Table, row: Row, run: Result) -> Iterator[dict[str, Any]]:
+    for column, images in run.scores[table.source, table.part].items():
+        found = summary(list(images.values()))
+        if column in row.values and found:
+            yield {
+                "study": run.study,
+                "dataset": table.source,
+                "split": table.part,
+                "method": run.method,
+                **_of(column),
+                "value": f"{found[0]:.6f}",
+                "std": "" if found[1] is None else f"{found[1]:.6f}",
+                "n_images": found[2],
+                "seed": run.seed,
+                "run": run.path,
+                "command": run.command,
+                "fold": run.described.get(table.source, {}).get("split", ""),
+                "origin": "measured",
+            }
+
+
+def _printed(table: Table, row: Row) -> Iterator[dict[str, Any]]:
+    for column, value in row.values.items():
+        yield {
+            "dataset": table.source,
+            "split": table.part,
+            "method": row.name,
+            **_of(column),
+            "value": f"{value.mean:.6f}",
+            "std": "" if value.std is None else f"{value.std:.6f}",
+            "run": row.citation,
+            "fold": table.split,
+            "origin": "printed",
+        }
+
+
+def _of(column: Column) -> dict[str, str]:
+    return {key: str(word) for key, word in column._asdict().items()}

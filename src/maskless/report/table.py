@@ -1,0 +1,101 @@
+"""What a comparison is made of: columns, rows and the values where they meet. No numbers are made here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from maskless.signals import Annotation
+
+if TYPE_CHECKING:
+    from maskless.report.results import Result
+
+
+class Column(NamedTuple):
+    """One measure: a metric, by one definition, within one region of the images.
+
+    `over` says how many images become one number: the mean of their scores, or one score of all their pixels
+    or nuclei pooled. Two definitions, two regions and the two ways are columns of their own, always.
+    """
+
+    metric: str
+    definition: str
+    region: str = "all"
+    over: Literal["images", "pooled"] = "images"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A mean and the sample standard deviation behind it.
+
+    `of` says what the `count` values are whose mean and deviation these are: images, seeds or folds; or
+    'printed', for a number of a paper, whose `count` is 0. `images` is the number of images that define it.
+    """
+
+    mean: float
+    std: float | None
+    of: Literal["images", "seeds", "folds", "printed"]
+    count: int
+    images: int = 0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference of two rows, and the bounds that 95 % of resampled sets of images keep it between."""
+
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method: measured in one or several runs of the same recipe, or printed in a paper.
+
+    `by_image` holds each image's score, its mean over seeds, and nan where it is undefined. `citation` says
+    where a printed row stands, and is empty for a measured one. `seen` are the images of the table whose
+    tissue the method has learnt from. `lacks` says why a row is shown but not compared ('3 of 10 folds').
+    """
+
+    name: str
+    annotation: Annotation | None
+    values: Mapping[Column, Value]
+    runs: tuple["Result", ...] = ()
+    by_image: Mapping[Column, Mapping[str, float]] = field(default_factory=dict)
+    citation: str = ""
+    seen: tuple[str, ...] = ()
+    lacks: str = ""
+    note: str = ""
+
+    @property
+    def compared(self) -> bool:
+        """Whether it may be the best: it has not learnt from these images, and lacks none of them."""
+        return not self.seen and not self.lacks
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that were scored on the same images of the same part of the same source.
+
+    `split` names its split, or the family of its folds ('fold*'). `columns` are those that are shown; the
+    rows may hold more. `paper` is the key of the paper whose columns these are, or empty for ours. `notes`
+    are sentences on what is mixed, incomplete or leaky.
+    """
+
+    source: str
+    split: str
+    part: str
+    images: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    paper: str = ""
+    title: str = ""
+    notes: tuple[str, ...] = ()
+
+    def recorded(self, key: str) -> dict[str, str]:
+        """What runs have recorded of this source ('licence', 'sha256'), by the name of the row."""
+        found = {}
+        for row in self.rows:
+            words = {str(run.described[self.source][key]) for run in row.runs if run.told(self.source, key)}
+            if words:
+                found[row.name] = ", ".join(sorted(words))
+        return found

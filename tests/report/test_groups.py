@@ -1,0 +1,80 @@
+import pytest
+from made_runs import made_run
+
+from maskless.report.groups import group_names, same_recipe, scored
+from maskless.report.results import read_result
+
+ONE = {"1": {"aji": 0.5}}
+
+
+@pytest.fixture
+def grouped(tmp_path):
+    """A function that groups runs, each given as the arguments of `made_run`: the seeds, and the names."""
+
+    def group(*runs):
+        groups = same_recipe(
+            scored([read_result(made_run(tmp_path, **{"scores": ONE, **run})) for run in runs])
+        )
+        return [[entry.run.seed for entry in found] for found in groups], group_names(groups)
+
+    return group
+
+
+def test_runs_that_differ_by_their_seed_alone_are_one_method(grouped):
+    assert grouped({"seed": 0}, {"seed": 1}, {"seed": 2}) == ([["0", "1", "2"]], ["threshold"])
+
+
+def test_a_seed_that_was_run_twice_is_no_further_seed(grouped):
+    seeds, names = grouped({"seed": 0}, {"seed": 0}, {"seed": 1})
+    assert seeds == [["0", "1"], ["0"]]
+    assert len(set(names)) == 2
+
+
+def test_settings_that_differ_make_another_method_and_name_it(grouped):
+    seeds, names = grouped(
+        {"settings": {"of": "luminance", "chain": {"mask": {"above": 0.5}}}},
+        {"settings": {"of": "luminance", "chain": {"mask": {"above": 0.4}}}},
+    )
+    assert seeds == [["0"], ["0"]]
+    assert names == ["threshold (above=0.5)", "threshold (above=0.4)"]
+
+
+def test_settings_of_one_last_word_are_told_apart(grouped):
+    _, names = grouped(
+        {"settings": {"first": {"epochs": 1}, "second": {"epochs": 2}}},
+        {"settings": {"first": {"epochs": 2}, "second": {"epochs": 1}}},
+    )
+    assert names == [
+        "threshold (first.epochs=1, second.epochs=2)",
+        "threshold (first.epochs=2, second.epochs=1)",
+    ]
+
+
+def test_where_the_data_lies_makes_no_other_method(grouped):
+    here, there = ({"_target_": "x", "path": path, "data_root": path} for path in "ab")
+    seeds, _ = grouped({"seed": 0, "dataset": here}, {"seed": 1, "dataset": there})
+    assert seeds == [["0", "1"]]
+
+
+def test_a_run_that_did_not_finish_is_no_seed_of_one_that_did(grouped):
+    seeds, _ = grouped({"seed": 0}, {"seed": 1, "state": "failed", "why": "no memory"})
+    assert seeds == [["0"], ["1"]]
+
+
+def test_a_tuned_chain_is_another_method(tmp_path):
+    plain, tuned = (made_run(tmp_path, seed=seed, scores=ONE) for seed in (0, 1))
+    (tuned.path / "chain.yaml").write_text("{}")
+    groups = same_recipe(scored([read_result(plain), read_result(tuned)]))
+    assert group_names(groups) == ["threshold", "threshold (chain=tuned)"]
+
+
+def test_folds_are_a_family_and_the_official_split_is_none(tmp_path):
+    runs = [made_run(tmp_path, scores=ONE, split=split) for split in ("fold0", "official")]
+    fold, official = scored([read_result(run) for run in runs])
+    assert (fold.family, fold.folds) == ("fold*", 3)
+    assert (official.family, official.folds) == ("official", 1)
+
+
+def test_no_two_groups_share_a_name(grouped):
+    _, names = grouped({}, {}, {}, {"method": "other"})
+    assert len(set(names)) == 4

@@ -1,0 +1,69 @@
+from dataclasses import replace
+from math import sqrt
+
+import pytest
+from made_runs import made_run
+
+from maskless.report.notes import notes, standard_error
+from maskless.report.results import read_result
+from maskless.report.table import Column, Row, Table, Value
+from maskless.report.tables import tables
+
+AJI = Column("aji", "kumar")
+
+
+def table_of(tmp_path, *runs) -> Table:
+    (table,) = tables([read_result(made_run(tmp_path, **run)) for run in runs])
+    return table
+
+
+def test_the_table_says_how_small_a_difference_it_can_show(tmp_path):
+    table = table_of(
+        tmp_path, {"scores": {str(k): {"aji": value} for k, value in enumerate((0.3, 0.4, 0.5, 0.6))}}
+    )
+    error = sqrt(5 / 3) * 0.1 / 2
+    assert standard_error(table, AJI) == pytest.approx(error)
+    assert f"Over 4 images the standard error of a mean AJI is about {error:.3f}" in table.notes[0]
+
+
+def test_the_table_counts_the_printed_gaps_that_are_inside_it(tmp_path):
+    table = table_of(tmp_path, {"scores": {"1": {"aji": 0.4}, "2": {"aji": 0.6}}})  # told apart from 0.277 on
+    printed = [
+        Row(name, None, {AJI: Value(mean, None, "printed", 0)}, citation="a paper")
+        for name, mean in (("near", 0.7), ("far", 0.9))
+    ]
+    found = notes(replace(table, rows=(*table.rows, *printed)))
+    assert "Of the 3 gaps in AJI to or between printed rows, 2 are smaller than that." in found
+
+
+def test_other_files_under_one_name_are_said(tmp_path):
+    other = {"main": {"name": "synthetic", "split": "official", "sha256": "another"}}
+    scores = {"1": {"aji": 0.5}}
+    table = table_of(
+        tmp_path, {"method": "a", "scores": scores}, {"method": "b", "scores": scores, "data": other}
+    )
+    assert any("fingerprints differ" in note for note in table.notes)
+
+
+def test_a_leaky_split_is_said(tmp_path):
+    about = {"main": {"name": "synthetic", "split": "fold3", "leaky": True}}
+    table = table_of(tmp_path, {"scores": {"1": {"aji": 0.5}}, "data": about})
+    assert any("more than one part of fold3" in note for note in table.notes)
+
+
+def test_images_that_chose_the_checkpoint_are_said(tmp_path):
+    table = table_of(tmp_path, {"scores": {"chosen": {"aji": 0.5}}, "epochs": 1, "part": "val"})
+    assert any("chosen on these images" in note for note in table.notes)
+
+
+def test_a_run_that_failed_is_named_and_not_averaged(tmp_path):
+    scores = {"1": {"aji": 0.5}}
+    table = table_of(
+        tmp_path, {"scores": scores}, {"seed": 1, "scores": scores, "state": "failed", "why": "x"}
+    )
+    assert [row.lacks for row in table.rows] == ["", "failed"]
+
+
+def test_values_that_some_images_leave_undefined_are_counted(tmp_path):
+    table = table_of(tmp_path, {"scores": {"1": {"aji": 0.5}, "2": {"aji": float("nan")}}})
+    assert any("AJI by 1 of the 2 images" in note for note in table.notes)
