@@ -6,9 +6,11 @@ export MASKLESS_DATA := $(if $(MASKLESS_DATA),$(abspath $(MASKLESS_DATA)))
 BIN := .venv/bin
 READY := .venv/ready
 CODE := src tests benchmarks
+BENCH := .venv-bench/bin
+PEERS := benchmarks/peers.txt benchmarks/peers-alone.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint format bench-train clean
+.PHONY: help demo test test-long lint format bench-train bench-metrics clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,5 +42,17 @@ format: $(READY) ## write the code as lint wants it
 bench-train: $(READY) ## a training step: memory layout, precision and compilation in paired runs
 	$(BIN)/python benchmarks/train_step.py
 
-clean: ## remove the environment and what the tests left
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+# One peer that cannot be installed is no reason to go without the others.
+.venv-bench/ready: $(PEERS)
+	$(PYTHON) -m venv --clear .venv-bench
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt || \
+	  grep -hv '^#' benchmarks/peers.txt | xargs -n 1 $(BENCH)/python -m pip install --disable-pip-version-check || true
+	grep -hv '^#' benchmarks/peers-alone.txt | \
+	  xargs -n 1 $(BENCH)/python -m pip install --quiet --disable-pip-version-check --no-deps || true
+	@touch $@
+
+bench-metrics: .venv-bench/ready ## every metric beside other people's code: seconds and values, in one run
+	PYTHONPATH=src $(BENCH)/python benchmarks/metrics.py
+
+clean: ## remove the environments and what the tests left
+	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

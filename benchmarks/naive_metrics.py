@@ -1,4 +1,4 @@
-"""Metrics as the public code of the papers computes them: a loop over nuclei, each a mask over the whole image.
+"""Metrics as the papers' public code computes them: a loop over nuclei, each a mask over the whole image.
 
 Slow, and each line is its definition: what the fast functions are timed against and must agree with.
 """

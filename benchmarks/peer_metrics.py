@@ -15,10 +15,13 @@ Call = Callable[[NDArray, NDArray], list[float]]  #: (true, pred) -> values, in 
 #: A peer may compute in float32, or add 1e-8 to its denominators.
 TOLERANCE = 1e-6
 
+_AT_LEAST = "a match is IoU >= 0.5; Kirillov's, and ours, is IoU > 0.5"
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """One call of a peer, and ours that gives the same values, or `another` definition of the same name."""
+    """One call of a peer, and ours for the same values. `another` says what the peer's definition is if it is
+    not ours, though on many maps the two give the same."""
 
     code: str
     computes: str
@@ -49,7 +52,7 @@ def _stardist() -> Iterator[Comparison]:
         return [float(matching(true, pred, thresh=0.5).panoptic_quality)]
 
     yield Comparison("stardist.matching", "P, R, F1, accuracy at 11 IoUs", curve, _our_curve)
-    yield Comparison("stardist.matching", "PQ", quality, lambda t, p: _our_quality(t, p)[:1])
+    yield Comparison("stardist.matching", "PQ", quality, lambda t, p: _our_quality(t, p)[:1], _AT_LEAST)
 
 
 def _cellpose() -> Iterator[Comparison]:
@@ -92,7 +95,7 @@ def _panoptica() -> Iterator[Comparison]:
         found = evaluator.evaluate(pred, true, result_all=False)["ungrouped"]
         return [float(found.pq), float(found.rq), float(found.sq)]
 
-    yield Comparison("panoptica", "PQ, DQ, SQ", quality, _our_quality)
+    yield Comparison("panoptica", "PQ, DQ, SQ", quality, _our_quality, _AT_LEAST)
 
 
 def _torchmetrics() -> Iterator[Comparison]:

@@ -16,7 +16,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_one_table_one_page_and_one_csv_from_all_runs_below_a_folder(folder, capsys):
+def test_a_page_and_tables_from_all_runs_below_a_folder(folder, capsys):
     predicted_run(folder / "runs" / "deep", "threshold")
     predicted_run(folder / "runs", "supervised", lost=1, epochs=3)
     assert main(["compare", "runs=runs", "output=out.html", "images=2"]) == 0
@@ -24,16 +24,22 @@ def test_one_table_one_page_and_one_csv_from_all_runs_below_a_folder(folder, cap
     assert "synthetic, test: 5 images" in out
     assert "threshold" in out
     assert "1.000" in out
-    assert "written to out.html and out.csv" in out
+    assert "written to out.html, out.csv, out.md, out.tex" in out
     page = (folder / "out.html").read_text()
     assert "<title>2 runs compared</title>" in page
-    assert page.count("<image ") == 2
     assert "best of 5" in page
+    assert "worst of 5" in page
     assert "mean validation AJI" in page
     with (folder / "out.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["method"] for row in rows} == {"threshold", "supervised"}
-    assert sorted(path.name for path in folder.iterdir()) == ["out.csv", "out.html", "runs"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "out.csv",
+        "out.html",
+        "out.md",
+        "out.tex",
+        "runs",
+    ]
 
 
 def test_runs_stand_in_the_order_they_are_named_in_each_once(folder):
@@ -43,19 +49,11 @@ def test_runs_stand_in_the_order_they_are_named_in_each_once(folder):
         assert [row["method"] for row in csv.DictReader(file)] == ["b", "a"]
 
 
-def test_the_first_run_ranks_the_images(folder):
+def test_images_is_their_number_for_each_method(folder):
     good, poor = predicted_run(folder, "good"), predicted_run(folder, "poor", lost=2)
-    main(["compare", f"runs=[{poor.path},{good.path}]"])
-    assert "best of 5 by the AJI of poor" in (folder / "report.html").read_text()
-
-
-def test_images_is_their_number_on_the_page(folder):
-    run = predicted_run(folder)
-    other = predicted_run(folder)
-    other.add_scores(score_rows({"test-0000": {"aji": 1.0}}))
-    for images, shown in ((0, 0), (3, 3), (6, 6), (99, 6)):
-        assert main(["compare", f"runs=[{run.path},{other.path}]", f"images={images}"]) == 0
-        assert (folder / "report.html").read_text().count("<image ") == shown
+    for images, shown in ((0, 0), (1, 2), (3, 6), (99, 10)):
+        assert main(["compare", f"runs=[{good.path},{poor.path}]", f"images={images}"]) == 0
+        assert (folder / "report.html").read_text().count('class="picture"') == shown, images
 
 
 def test_what_failed_or_is_unfinished_or_unscored_or_broken_is_named(folder, capsys):
@@ -74,7 +72,7 @@ def test_what_failed_or_is_unfinished_or_unscored_or_broken_is_named(folder, cap
         path = unscored.path.relative_to(folder)
         assert f"{path} is not scored yet: maskless evaluate run={path}" in text
         assert f"{broken.path.relative_to(folder)}/config.yaml cannot be read" in text
-    assert 'class="words unfinished"' in page
+    assert "not compared: unfinished" in page
     assert "<title>2 runs compared</title>" in page
 
 
@@ -83,7 +81,7 @@ def test_a_page_without_images_that_are_gone(folder):
     predicted_run(folder / "runs", dataset=gone)
     assert main(["compare", "runs=runs"]) == 0
     page = (folder / "report.html").read_text()
-    assert "The images cannot be read any more: " in page
+    assert "The images of threshold cannot be read any more: " in page
     assert "<image " not in page
 
 
@@ -100,16 +98,16 @@ def test_an_image_that_is_gone_is_named_and_the_others_are_shown(folder, monkeyp
 
     predicted_run(folder / "runs")
     monkeypatch.setattr(Synthetic, "read", broken)
-    assert main(["compare", "runs=runs"]) == 0
+    assert main(["compare", "runs=runs", "images=5"]) == 0
     page = (folder / "report.html").read_text()
-    assert "test-0002 cannot be read any more: it is damaged." in page
+    assert "test-0002 cannot be shown for threshold: it is damaged." in page
     assert page.count("<image ") == TILES["test"] - 1
 
 
 def test_without_label_maps_the_page_says_how_to_keep_them(folder):
     made_run(folder / "runs", scores={"1": {"aji": 0.5}})
     main(["compare", "runs=runs"])
-    assert "No run has kept its label maps" in (folder / "report.html").read_text()
+    assert "threshold has not kept its label maps" in (folder / "report.html").read_text()
 
 
 def test_pictures_of_a_run_are_shown_by_their_names(folder, capsys):
@@ -138,6 +136,14 @@ def test_pictures_of_a_run_are_shown_by_their_names(folder, capsys):
         (["runs=good", "images=few"], "images must be a whole number, not 'few'"),
         (["runs=good", "images=-1"], "images=-1 is no number of images"),
         (["runs=good", "image=2"], "compare has no option 'image'"),
+        (["runs=good", "against=bad"], "against=bad is no row of these runs; known: threshold"),
+        (["runs=good", "columns=[aij]"], "columns=aij is no score; did you mean 'aji'"),
+        (
+            ["runs=good", "columns=[aji/kumr]"],
+            "columns=aji/kumr is no definition of aji; did you mean 'kumar'",
+        ),
+        (["runs=good", "columns=aji"], "columns must be a list, as in [a, b], not 'aji'"),
+        (["runs=good", "paper=liu"], "paper=liu is none whose tables are known"),
     ],
 )
 def test_the_users_errors_are_sentences(folder, capsys, words, sentence):
@@ -153,6 +159,46 @@ def test_the_users_errors_are_sentences(folder, capsys, words, sentence):
     assert sorted(folder.rglob("*")) == before
 
 
+def test_rows_are_compared_with_the_best_or_the_one_that_is_named(folder, capsys):
+    for method, aji in (("a", 0.4), ("b", 0.6), ("c", 0.5)):
+        scores = {str(k): {"aji": aji + k / 100} for k in range(5)}
+        made_run(folder / "runs", method, scores=scores)
+    assert main(["compare", "runs=runs"]) == 0
+    assert "difference to b" in (folder / "report.html").read_text()
+    assert main(["compare", "runs=runs", "against=a"]) == 0
+    for name in ("report.html", "report.md", "report.tex"):
+        text = (folder / name).read_text()
+        assert "difference to a" in text, name
+        assert "0.200" in text, name
+
+
+def test_measured_rows_stand_beside_a_papers_own(folder, capsys):
+    """Fourteen images called those of MultiOrgan's test part, so the rows that are printed of them join."""
+    scores = {str(k): {"aji/kumar": 0.5, "aji/liu_2022": 0.4, "f1/liu_2022": 0.7} for k in range(14)}
+    made_run(folder / "runs", scores=scores, source="multiorgan")
+    assert main(["compare", "runs=runs"]) == 0
+    out = capsys.readouterr().out
+    assert "measured beside Liu et al., ISBI 2022" in out
+    assert "SPN + IEN" in out
+    with (folder / "report.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "aji"]
+    told = {(row["method"], row["definition"], row["value"], row["origin"]) for row in rows}
+    assert ("SPN + IEN", "liu_2022", "0.535700", "printed") in told
+    assert ("threshold", "liu_2022", "0.400000", "measured") in told
+    assert ("threshold", "kumar", "0.500000", "measured") in told
+
+
+def test_thirteen_of_the_images_are_another_protocol(folder, capsys):
+    made_run(folder / "runs", scores={str(k): {"aji": 0.5} for k in range(13)}, source="multiorgan")
+    assert main(["compare", "runs=runs"]) == 0
+    assert "Liu et al." not in capsys.readouterr().out
+    assert main(["compare", "runs=runs", "paper=liu_2022"]) == 0
+    page = (folder / "report.html").read_text()
+    assert "in the columns of Liu et al., ISBI 2022" in page  # ours, alone
+    assert "measured beside" not in page
+    assert "MultiOrgan, the 14 test images of 12/4/14" in page  # theirs, alone
+
+
 def test_a_runs_own_files_are_not_written_over(folder, capsys):
     run = made_run(folder / "runs", scores={"1": {"aji": 0.5}})
     before = (run.path / "scores.csv").read_bytes()
@@ -166,7 +212,7 @@ def test_a_run_that_was_moved_is_compared_where_it_is(folder):
     run = predicted_run(folder / "there")
     shutil.move(run.path, folder / "with, comma")
     assert main(["compare", "runs=['with, comma']"]) == 0
-    assert (folder / "report.html").read_text().count("<image ") == TILES["test"]
+    assert (folder / "report.html").read_text().count("<image ") == 3
 
 
 def test_what_evaluate_leaves_is_what_compare_shows(folder, capsys):

@@ -21,7 +21,7 @@ class Composed(Exception):
 
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch):
-    def stop(config, sources):
+    def stop(config, sources, needs):
         raise Composed(config["choices"]["method"])
 
     monkeypatch.setattr("maskless.commands.train.create_run", stop)

@@ -33,7 +33,7 @@ def _resolution(table: Table) -> Iterator[str]:
     means = [column for column in table.columns if column.over == "images"]
     column = next((one for one in means if one.metric == "aji"), means[0] if means else None)
     error = standard_error(table, column) if column else None
-    if column is None or error is None:
+    if column is None or error is None or round(error, 3) == 0:
         return
     name, apart = metric_name(column), _APART * error
     yield (

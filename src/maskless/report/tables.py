@@ -32,15 +32,17 @@ def tables(results: Sequence[Result], columns: Sequence[str] = ()) -> list[Table
     """Group runs by (source, part, split, images): test parts first, then the tables with most runs.
 
     The folds of a family are one set of images. Rows are ordered by what annotation they cost, then as in
-    `results`. `columns` are 'aji' (its standard definition) or 'aji/one_to_one', or by default `SHOWN`.
+    `results`. `columns` are 'aji' (its standard definition), 'aji/one_to_one' or 'aji/kumar/pooled', by default
+    those of `SHOWN`.
     Runs without scores are in no table. Raises UserError for a column that does not exist.
     """
-    wanted = [_wanted(word) for word in columns]
+    entries = scored(results)
+    wanted = [_wanted(word, entries) for word in columns]
     groups: dict[tuple[str, str, str, frozenset[str]], list[Scored]] = {}
-    for entry in scored(results):
+    for entry in entries:
         images = entry.images if entry.folds == 1 else frozenset()
         groups.setdefault((entry.source, entry.family, entry.part, images), []).append(entry)
-    made = [_table(key[:3], entries, wanted) for key, entries in groups.items()]
+    made = [_table(key[:3], group, wanted) for key, group in groups.items()]
     made.sort(key=lambda one: (one.part != "test", -sum(len(row.runs) for row in one.rows), one.source))
     return [replace(table, notes=notes(table, made)) for table in made]
 
@@ -85,11 +87,19 @@ def intervals(table: Table, against: str) -> dict[tuple[str, Column], Interval]:
 # -- columns -------------------------------------------------------------------------------------------------
 
 
-def _wanted(word: str) -> Column:
-    metric, _, definition = word.partition("/")
-    if metric not in STANDARD:
+def _wanted(word: str, entries: Sequence[Scored]) -> Column:
+    metric, *more = word.split("/")
+    definitions = {
+        column.definition for entry in entries for column in entry.scores if column.metric == metric
+    }
+    if metric in COUNTS or (metric not in STANDARD and not definitions):
         raise UserError(f"columns={word} is no score{did_you_mean(metric, STANDARD)}")
-    return Column(metric, definition or STANDARD[metric])
+    definition = more[0] if more else STANDARD.get(metric, min(definitions, default=""))
+    if definition not in {*definitions, STANDARD.get(metric)}:
+        raise UserError(f"columns={word} is no definition of {metric}{did_you_mean(definition, definitions)}")
+    if more[1:] not in ([], ["pooled"]):
+        raise UserError(f"columns={word} must be METRIC, METRIC/DEFINITION or METRIC/DEFINITION/pooled")
+    return Column(metric, definition, over="pooled" if more[1:] else "images")
 
 
 def _is_score(column: Column) -> bool:

@@ -23,6 +23,8 @@ from maskless.report.words import (
     unit,
 )
 
+#: Characters of 'annotation' and the like, above the rows that cost it.
+_LONGEST_WORD = 10
 #: Characters between the words of two columns.
 _PADDING = 3
 
@@ -36,7 +38,7 @@ def print_table(table: Table) -> None:
     marks = footnotes(table)
     names = {row.name: _name(table, row, marks.marks) for row in table.rows}
     longest = max((len(line) for name in names.values() for line in name.plain.splitlines()), default=0)
-    name_width = min(longest, console.width // 4)
+    name_width = min(max(longest, _LONGEST_WORD), console.width // 4)
     console.print(Text(heading(table)))
     for columns in _abreast(table, console.width - name_width - _PADDING):
         console.print(_grid(table, columns, names, name_width))
