@@ -2,7 +2,7 @@ import csv
 import shutil
 
 import pytest
-from made_runs import TILES, made_run, predicted_run, score_rows
+from made_runs import TILES, made_run, predicted_run
 
 from maskless.cli import main
 

@@ -45,10 +45,18 @@ def test_other_files_under_one_name_are_said(tmp_path):
     assert any("fingerprints differ" in note for note in table.notes)
 
 
-def test_a_leaky_split_is_said(tmp_path):
-    about = {"main": {"name": "synthetic", "split": "fold3", "leaky": True}}
-    table = table_of(tmp_path, {"scores": {"1": {"aji": 0.5}}, "data": about})
-    assert any("more than one part of fold3" in note for note in table.notes)
+def test_other_images_of_the_patients_that_were_learnt_from_are_said(tmp_path):
+    scores = {"1": {"aji": 0.5}, "2": {"aji": 0.5}}
+    about = {
+        "name": "synthetic",
+        "parts": {"train": ["3"], "test": ["1", "2"]},
+        "groups": {"1": "a", "2": "b", "3": "b"},
+        "cases": {"1": "case 1", "2": "case 2", "3": "case 3"},
+    }
+    table = table_of(tmp_path, {"scores": scores, "epochs": 1, "data": {"main": about}})
+    assert any("the patients or slides of 1 of these images" in note for note in table.notes)
+    untrained = table_of(tmp_path / "floor", {"scores": scores, "data": {"main": about}})
+    assert not any("patients" in note for note in untrained.notes)
 
 
 def test_images_that_chose_the_checkpoint_are_said(tmp_path):

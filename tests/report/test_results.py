@@ -19,6 +19,7 @@ def result(method: str = "threshold", seed: str = "0", path: str = "a", scored: 
         method=method,
         learnt_from="",
         trained_on=frozenset(),
+        patients=frozenset(),
         chosen_on=frozenset(),
         annotation=None,
         seed=seed,

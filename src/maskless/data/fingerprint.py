@@ -11,9 +11,9 @@ from maskless.signals import Item, Signal
 def describe(source: Source) -> dict[str, Any]:
     """Name, place, licence, split and content of a source, plain values for `data.json`.
 
-    `cases` names the tissue that each image shows, alike in every source that
-    has it. `sha256` is over the names and bytes of all files of the split's items; of a source
-    without files, over the first image of each part.
+    `groups` has the patient or slide of each image, `cases` the tissue that it shows, alike in every source
+    that has it. `sha256` is over the names and bytes of all files of the split's items; of a source without
+    files, over the first image of each part.
     """
     parts = {part: source.items(part) for part in PARTS}
     splits = source.splits()
@@ -26,6 +26,7 @@ def describe(source: Source) -> dict[str, Any]:
         "licence": source.licence,
         "sha256": _content(source, parts.values()),
         "parts": {part: [item.id for item in items] for part, items in parts.items()},
+        "groups": {item.id: item.group for items in parts.values() for item in items},
         "cases": {
             item.id: item.case or f"{source.name}/{item.id}" for items in parts.values() for item in items
         },

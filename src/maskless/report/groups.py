@@ -32,6 +32,11 @@ class Scored:
     scores: Mapping[Column, Mapping[str, float]]
 
     @property
+    def about(self) -> Mapping[str, Any]:
+        """What the run has recorded of the source."""
+        return self.run.described.get(self.source, {})
+
+    @property
     def images(self) -> frozenset[str]:
         """All images that any column has."""
         return frozenset(image for values in self.scores.values() for image in values)

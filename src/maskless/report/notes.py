@@ -1,4 +1,4 @@
-"""What a reader of a table must know beside its numbers: what is small, missing, mixed or leaky."""
+"""What a reader of a table must know beside its numbers: what is small, missing or mixed."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -70,15 +70,12 @@ def _missing(table: Table) -> Iterator[str]:
 def _mixed(table: Table) -> Iterator[str]:
     if len(set(table.recorded("sha256").values())) > 1 and not table.split.endswith("*"):
         yield "The rows have not read the same files: their fingerprints differ."
-    leaky = sorted(
-        {str(run.described[table.source]["split"]) for row in table.rows for run in row.runs
-         if run.told(table.source, "leaky")}
-    )  # fmt: skip
-    if leaky:
-        yield f"Patients stand in more than one part of {_listed(leaky)}, so these scores flatter."
+    by_note: dict[str, list[str]] = {}
     for row in table.rows:
         if row.note:
-            yield f"{row.name}: {row.note}."
+            by_note.setdefault(row.note, []).append(row.name)
+    for note, names in by_note.items():
+        yield f"{_listed(names)}: {note}."
 
 
 def _elsewhere(table: Table, others: Sequence[Table]) -> Iterator[str]:

@@ -22,11 +22,11 @@ class Result:
     """A run, as a comparison sees it.
 
     `state` is 'finished', 'failed' or 'unfinished'; `why` is empty, or says of the others 'failed: ...'.
-    `learnt_from` names the sources of a training, and is empty if there was none; `trained_on` holds the
-    cases that it has learnt from, `chosen_on` those that chose its checkpoint or chain, and `annotation` says
-    what a person had to draw. `described` says of each source that is scored, by its label in the scores,
-    what was read. `checkpoint` is the SHA-256 of the weights that were scored, empty if there are none;
-    `chain` is 'tuned' if its post-processing was searched.
+    `learnt_from` names the sources of a training, and is empty if there was none. `trained_on` holds the
+    cases that it has learnt from, `patients` their (source, group), and `chosen_on` the cases that chose its
+    checkpoint or its chain; `annotation` says what a person had to draw. `described` says of each source that
+    is scored, by its label in the scores, what was read. `checkpoint` is the SHA-256 of the weights that were
+    scored, empty if there are none; `chain` is 'tuned' if its post-processing was searched.
     """
 
     path: Path
@@ -34,6 +34,7 @@ class Result:
     method: str
     learnt_from: str
     trained_on: frozenset[str]
+    patients: frozenset[tuple[str, str]]
     chosen_on: frozenset[str]
     annotation: Annotation | None
     seed: str
@@ -64,10 +65,9 @@ def read_result(run: Run) -> Result:
         study=str(about.get("study", "")),
         method=str((config.get("choices") or {}).get("method") or run.path.name),
         learnt_from=_learnt_from(data) if epochs else "",
-        trained_on=(_cases(data, "train", data) if epochs else frozenset()) | _of_others(config),
-        chosen_on=_cases(data, "val", [role for role in data if role == "main"])
-        if epochs or tuned
-        else frozenset(),
+        trained_on=_cases(data, "train", data if epochs else ()) | _of_others(config),
+        patients=_patients(data) if epochs else frozenset(),
+        chosen_on=_cases(data, "val", ("main",) if epochs or tuned else ()),
         annotation=_annotation(about),
         seed=str(config.get("seed", "")),
         state=word if word in ("finished", "failed") else "unfinished",
@@ -117,10 +117,20 @@ def _cases(data: Mapping[str, Mapping[str, Any]], part: str, roles: Collection[s
     """The tissue that a part of the sources in these roles shows."""
     return frozenset(
         str(about["cases"][image])
-        for role in roles
-        for about in [data[role]]
+        for role, about in data.items()
+        if role in roles
         for image in (about.get("parts") or {}).get(part, ())
         if image in (about.get("cases") or {})
+    )
+
+
+def _patients(data: Mapping[str, Mapping[str, Any]]) -> frozenset[tuple[str, str]]:
+    """The patients or slides that a training has learnt from, known within a source alone."""
+    return frozenset(
+        (str(about.get("name")), str(about["groups"][image]))
+        for about in data.values()
+        for image in (about.get("parts") or {}).get("train", ())
+        if image in (about.get("groups") or {})
     )
 
 

@@ -78,7 +78,7 @@ class Table:
 
     `split` names its split, or the family of its folds ('fold*'). `columns` are those that are shown; the
     rows may hold more. `paper` is the key of the paper whose columns these are, or empty for ours. `notes`
-    are sentences on what is mixed, incomplete or leaky.
+    are sentences on what is mixed or incomplete.
     """
 
     source: str

@@ -1,6 +1,6 @@
 """Runs to tables: one for each set of images that runs were scored on, a row a method."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import isnan, nan
@@ -32,9 +32,9 @@ def tables(results: Sequence[Result], columns: Sequence[str] = ()) -> list[Table
     """Group runs by (source, part, split, images): test parts first, then the tables with most runs.
 
     The folds of a family are one set of images. Rows are ordered by what annotation they cost, then as in
-    `results`. `columns` are 'aji' (its standard definition), 'aji/one_to_one' or 'aji/kumar/pooled', by default
-    those of `SHOWN`.
-    Runs without scores are in no table. Raises UserError for a column that does not exist.
+    `results`. `columns` are 'aji' (by its standard definition), 'aji/one_to_one' or 'aji/kumar/pooled'; by
+    default those of `SHOWN`. Runs without scores are in no table. Raises UserError for a column that does
+    not exist.
     """
     entries = scored(results)
     wanted = [_wanted(word, entries) for word in columns]
@@ -137,6 +137,11 @@ def _row(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
         frozenset().union(*(getattr(entry.run, which) for entry in group))
         for which in ("trained_on", "chosen_on")
     )
+    seen = tuple(image for image in images if cases.get(image) in learnt or first.source in learnt)
+    notes = [
+        *(["chosen on these images"] if set(cases.values()) & chosen else []),
+        *_of_known_patients(group, set(images) - set(seen)),
+    ]
     columns = dict.fromkeys(column for entry in group for column in entry.scores)
     by_image = {column: _by_image(group, column) for column in columns}
     values = {column: value for column in columns if _is_score(column) and (value := _value(group, column))}
@@ -146,9 +151,9 @@ def _row(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
         values=values | _pooled_values(group),
         runs=tuple(entry.run for entry in group),
         by_image=by_image,
-        seen=tuple(image for image in images if cases.get(image) in learnt or first.source in learnt),
+        seen=seen,
         lacks=_lacks(group),
-        note="chosen on these images" if set(cases.values()) & chosen else "",
+        note="; ".join(notes),
     )
 
 
@@ -160,8 +165,20 @@ def _lacks(group: Sequence[Scored]) -> str:
     return f"{folds} of {first.folds} folds" if folds < first.folds else ""
 
 
+def _of_known_patients(group: Sequence[Scored], images: Collection[str]) -> Iterator[str]:
+    """A sentence if a run was scored on patients that it has learnt from by other images."""
+    known = {
+        image
+        for entry in group
+        for image in entry.images & set(images)
+        if (entry.about.get("name"), entry.about.get("groups", {}).get(image)) in entry.run.patients
+    }
+    if known:
+        yield f"has learnt from other images of the patients or slides of {len(known)} of these images"
+
+
 def _case(entry: Scored, image: str) -> str:
-    return str(entry.run.described.get(entry.source, {}).get("cases", {}).get(image, ""))
+    return str(entry.about.get("cases", {}).get(image, ""))
 
 
 def _by_image(group: Sequence[Scored], column: Column) -> dict[str, float]:
