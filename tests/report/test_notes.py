@@ -36,13 +36,25 @@ def test_the_table_counts_the_printed_gaps_that_are_inside_it(tmp_path):
     assert "Of the 3 gaps in AJI to or between printed rows, 2 are smaller than that." in found
 
 
-def test_other_files_under_one_name_are_said(tmp_path):
+def test_other_files_under_the_same_names_are_another_table(tmp_path):
     other = {"main": {"name": "synthetic", "split": "official", "sha256": "another"}}
-    scores = {"1": {"aji": 0.5}}
+    runs = [
+        made_run(tmp_path, "a", scores={"1": {"aji": 0.5}}),
+        made_run(tmp_path, "b", scores={"1": {"aji": 0.5}}, data=other),
+    ]
+    first, second = tables([read_result(run) for run in runs])
+    assert first.notes == ("b was scored on other files under the same names, in a table of their own.",)
+    assert second.notes == ("a was scored on other files under the same names, in a table of their own.",)
+
+
+def test_other_files_of_one_fold_are_said(tmp_path):
+    about = {"name": "synthetic", "split": "fold0", "splits": ["fold0", "fold1"]}
     table = table_of(
-        tmp_path, {"method": "a", "scores": scores}, {"method": "b", "scores": scores, "data": other}
+        tmp_path,
+        {"method": "a", "scores": {"1": {"aji": 0.5}}, "data": {"main": {**about, "sha256": "one"}}},
+        {"method": "b", "scores": {"1": {"aji": 0.5}}, "data": {"main": {**about, "sha256": "another"}}},
     )
-    assert any("fingerprints differ" in note for note in table.notes)
+    assert any("of fold0 the fingerprints differ" in note for note in table.notes)
 
 
 def test_other_images_of_the_patients_that_were_learnt_from_are_said(tmp_path):

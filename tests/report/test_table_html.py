@@ -139,15 +139,14 @@ def test_cells_sort_by_all_their_digits():
     assert table_html(made_table()).count("<td>&ndash;</td>") == 9
 
 
-def test_runs_that_read_different_data_are_told_apart(tmp_path):
-    other = {"main": {"name": "synthetic", "licence": "CC0", "split": "official", "sha256": "ffff"}}
-    table = table_of(
-        made_run(tmp_path, "a", scores={"1": {"aji": 0.5}}),
-        made_run(tmp_path, "b", scores={"1": {"aji": 0.5}}, data=other),
+def test_folds_have_a_fingerprint_each_and_so_the_table_has_none(tmp_path):
+    runs = [made_run(tmp_path, scores={str(k): {"aji": 0.5}}, split=f"fold{k}") for k in range(3)]
+    text = text_of(table_of(*runs))
+    assert (
+        "3 images: split fold*; licence of the data CC0; the fingerprint of each fold is with its run."
+        in text
     )
-    text = text_of(table)
-    assert "licence of the data CC0;" in text
-    assert "fingerprint 0123456789ab (a), ffff (b)." in text
+    assert text.count("0123456789ab") == 3
 
 
 def test_a_table_of_printed_rows_alone_has_neither_runs_nor_fingerprint():

@@ -78,6 +78,32 @@ def test_folds_are_one_row_that_weighs_every_fold_alike(made):
     assert row.compared
 
 
+def test_an_image_that_another_folds_run_has_learnt_from_is_not_seen(tmp_path):
+    """Every image is in the training part of all folds but its own."""
+    images = {f"fold{k}": str(k) for k in range(3)}
+    runs = []
+    for split, image in images.items():
+        about = {
+            "name": "synthetic",
+            "split": split,
+            "splits": list(images),
+            "parts": {"train": [one for one in images.values() if one != image], "test": [image]},
+            "cases": {one: f"case {one}" for one in images.values()},
+        }
+        runs.append(made_run(tmp_path, scores={image: {"aji": 0.5}}, epochs=1, data={"main": about}))
+    (table,) = tables([read_result(run) for run in runs])
+    assert table.images == ("0", "1", "2")
+    assert table.rows[0].seen == ()
+
+
+def test_scores_of_some_runs_alone_are_said(made):
+    (table,) = made(
+        {"seed": 0, "scores": {"1": {"aji": 0.5, "dice": 0.5}}}, {"seed": 1, "scores": of_aji(0.5)}
+    )
+    assert table.rows[0].values[DICE].count == 1
+    assert any("1 scores are of some of its 2 runs alone" in note for note in table.notes)
+
+
 def test_some_folds_are_no_result_of_all(made):
     (table,) = made({"split": "fold0", "scores": of_aji(0.2)}, {"split": "fold1", "scores": of_aji(0.4)})
     assert table.rows[0].lacks == "2 of 3 folds"

@@ -68,8 +68,11 @@ def _missing(table: Table) -> Iterator[str]:
 
 
 def _mixed(table: Table) -> Iterator[str]:
-    if len(set(table.recorded("sha256").values())) > 1 and not table.split.endswith("*"):
-        yield "The rows have not read the same files: their fingerprints differ."
+    files: dict[str, set[str]] = {}
+    for about in (run.described.get(table.source, {}) for row in table.rows for run in row.runs):
+        files.setdefault(str(about.get("split")), set()).add(str(about.get("sha256")))
+    if other := [split for split, found in files.items() if len(found) > 1]:
+        yield f"The rows have not read the same files: of {_listed(other)} the fingerprints differ."
     by_note: dict[str, list[str]] = {}
     for row in table.rows:
         if row.note:
@@ -82,11 +85,12 @@ def _elsewhere(table: Table, others: Sequence[Table]) -> Iterator[str]:
     for other in others:
         if other is not table and (other.source, other.part) == (table.source, table.part):
             names = [row.name for row in other.rows]
+            were = "was" if len(names) == 1 else "were"
             split = f"split {other.split}, " if other.split != table.split else ""
-            yield (
-                f"{_listed(names)} {'was' if len(names) == 1 else 'were'} scored on other images "
-                f"({split}{len(other.images)} images), in a table of their own."
-            )
+            images = f"other images ({split}{len(other.images)} images)"
+            if (other.split, other.images) == (table.split, table.images):
+                images = "other files under the same names"
+            yield f"{_listed(names)} {were} scored on {images}, in a table of their own."
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from maskless.metrics import COUNTS
+from maskless.report.pooling import pooled_scores
 from maskless.report.results import Result
 from maskless.report.summary import summary
 from maskless.report.table import Column, Row, Table
@@ -18,9 +20,9 @@ STUDY_COLUMNS = (
 def study_csv(tables: Iterable[Table]) -> str:
     """The tables as one text of STUDY_COLUMNS.
 
-    A measured row has a line for each of its runs and each score, whether or not the table shows it; `std`
-    is over images. `split` is the part of the source, `fold` its split. A printed row has a line for each
-    number, and the paper for its `run`.
+    A measured row has a line for each of its runs and each score, whether or not the table shows it: the mean
+    over images and, where `over` says so, the pooled score; `std` is over images. `split` is the part of the
+    source, `fold` its split. A printed row has a line for each number, and the paper for its `run`.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, STUDY_COLUMNS, lineterminator="\n", restval="")
@@ -28,15 +30,18 @@ def study_csv(tables: Iterable[Table]) -> str:
     for table in tables:
         for row in table.rows:
             for run in row.runs if not table.paper else ():
-                writer.writerows(_measured(table, row, run))
+                writer.writerows(_measured(table, run))
             writer.writerows(_printed(table, row) if row.citation else ())
     return text.getvalue()
 
 
-def _measured(table: Table, row: Row, run: Result) -> Iterator[dict[str, Any]]:
-    for column, images in run.scores[table.source, table.part].items():
-        found = summary(list(images.values()))
-        if column in row.values and found:
+def _measured(table: Table, run: Result) -> Iterator[dict[str, Any]]:
+    scores = run.scores[table.source, table.part]
+    images = len({image for values in scores.values() for image in values})
+    means = {column: summary(list(values.values())) for column, values in scores.items()}
+    wholes = {column: (value, None, images) for column, value in pooled_scores(scores).items()}
+    for column, found in (means | wholes).items():
+        if found and column.metric not in COUNTS:
             yield {
                 "study": run.study,
                 "dataset": table.source,

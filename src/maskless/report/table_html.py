@@ -68,10 +68,16 @@ def _compared(table: Table) -> str:
     facts = [
         f"split {table.split or 'not recorded'}",
         f"licence of the data {_or(table.recorded('licence'))}",
-        f"fingerprint {_or({name: word[:_SHORT] for name, word in table.recorded('sha256').items()})}",
+        _fingerprint(table),
     ]
     sentence = f"{count(len(measured), 'method')} scored{beside} on the {where}: {'; '.join(facts)}."
     return f"<p>{escape(sentence)}</p>"
+
+
+def _fingerprint(table: Table) -> str:
+    if table.split.endswith("*"):
+        return "the fingerprint of each fold is with its run"
+    return f"fingerprint {_or({name: word[:_SHORT] for name, word in table.recorded('sha256').items()})}"
 
 
 def _or(recorded: Mapping[str, str]) -> str:

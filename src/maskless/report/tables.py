@@ -1,22 +1,20 @@
 """Runs to tables: one for each set of images that runs were scored on, a row a method."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from math import isnan, nan
-from statistics import fmean
-from typing import Literal
+from math import nan
 
 import numpy as np
 
 from maskless.errors import UserError, did_you_mean
-from maskless.metrics import COUNTS, HIGHER_IS_BETTER, STANDARD, pooled, scores_of_counts
+from maskless.metrics import COUNTS, HIGHER_IS_BETTER, STANDARD, scores_of_counts
 from maskless.report.bootstrap import Scores, interval_of_means, interval_of_pooled
 from maskless.report.groups import Scored, group_names, same_recipe, scored
 from maskless.report.notes import notes
 from maskless.report.results import Result
-from maskless.report.summary import summary
-from maskless.report.table import Column, Interval, Row, Table, Value
+from maskless.report.rows import row_of
+from maskless.report.table import Column, Interval, Row, Table
 from maskless.signals import Annotation
 
 #: What a table shows, from the left, if nobody says what: of each metric its standard definition.
@@ -29,19 +27,19 @@ DIGITS = 3
 
 
 def tables(results: Sequence[Result], columns: Sequence[str] = ()) -> list[Table]:
-    """Group runs by (source, part, split, images): test parts first, then the tables with most runs.
+    """Group runs by source, part, split, images and files: test parts first, then the tables with most runs.
 
-    The folds of a family are one set of images. Rows are ordered by what annotation they cost, then as in
-    `results`. `columns` are 'aji' (by its standard definition), 'aji/one_to_one' or 'aji/kumar/pooled'; by
-    default those of `SHOWN`. Runs without scores are in no table. Raises UserError for a column that does
-    not exist.
+    Files are told apart by their fingerprint. The folds of a family are one set of images. Rows are ordered
+    by what annotation they cost, then as in `results`. `columns` are 'aji' (by its standard definition),
+    'aji/one_to_one' or 'aji/kumar/pooled'; by default those of `SHOWN`. Runs without scores are in no table.
+    Raises UserError for a column that does not exist.
     """
     entries = scored(results)
     wanted = [_wanted(word, entries) for word in columns]
-    groups: dict[tuple[str, str, str, frozenset[str]], list[Scored]] = {}
+    groups: dict[tuple[str, str, str, object], list[Scored]] = {}
     for entry in entries:
-        images = entry.images if entry.folds == 1 else frozenset()
-        groups.setdefault((entry.source, entry.family, entry.part, images), []).append(entry)
+        files = (entry.images, entry.about.get("sha256")) if entry.folds == 1 else None
+        groups.setdefault((entry.source, entry.family, entry.part, files), []).append(entry)
     made = [_table(key[:3], group, wanted) for key, group in groups.items()]
     made.sort(key=lambda one: (one.part != "test", -sum(len(row.runs) for row in one.rows), one.source))
     return [replace(table, notes=notes(table, made)) for table in made]
@@ -102,10 +100,6 @@ def _wanted(word: str, entries: Sequence[Scored]) -> Column:
     return Column(metric, definition, over="pooled" if more[1:] else "images")
 
 
-def _is_score(column: Column) -> bool:
-    return column.metric not in COUNTS
-
-
 def _shown(rows: Sequence[Row], wanted: Sequence[Column]) -> tuple[Column, ...]:
     """What is wanted; else the standard columns that any row has, and then metrics that are not ours."""
     if wanted:
@@ -124,112 +118,10 @@ def _table(key: tuple[str, str, str], entries: Sequence[Scored], wanted: Sequenc
     source, split, part = key
     groups = same_recipe(entries)
     images = tuple(sorted({image for entry in entries for image in entry.images}))
-    rows = [_row(name, group, images) for name, group in zip(group_names(groups), groups, strict=True)]
+    rows = [row_of(name, group, images) for name, group in zip(group_names(groups), groups, strict=True)]
     order = [*Annotation, None]
     rows.sort(key=lambda row: order.index(row.annotation))
     return Table(source, split, part, images, _shown(rows, wanted), tuple(rows))
-
-
-def _row(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
-    first = group[0]
-    cases = {image: _case(entry, image) for entry in group for image in entry.images}
-    learnt, chosen = (
-        frozenset().union(*(getattr(entry.run, which) for entry in group))
-        for which in ("trained_on", "chosen_on")
-    )
-    seen = tuple(image for image in images if cases.get(image) in learnt or first.source in learnt)
-    notes = [
-        *(["chosen on these images"] if set(cases.values()) & chosen else []),
-        *_of_known_patients(group, set(images) - set(seen)),
-    ]
-    columns = dict.fromkeys(column for entry in group for column in entry.scores)
-    by_image = {column: _by_image(group, column) for column in columns}
-    values = {column: value for column in columns if _is_score(column) and (value := _value(group, column))}
-    return Row(
-        name=name,
-        annotation=first.run.annotation,
-        values=values | _pooled_values(group),
-        runs=tuple(entry.run for entry in group),
-        by_image=by_image,
-        seen=seen,
-        lacks=_lacks(group),
-        note="; ".join(notes),
-    )
-
-
-def _lacks(group: Sequence[Scored]) -> str:
-    first = group[0]
-    if first.run.state != "finished":
-        return first.run.state
-    folds = len({entry.split for entry in group})
-    return f"{folds} of {first.folds} folds" if folds < first.folds else ""
-
-
-def _of_known_patients(group: Sequence[Scored], images: Collection[str]) -> Iterator[str]:
-    """A sentence if a run was scored on patients that it has learnt from by other images."""
-    known = {
-        image
-        for entry in group
-        for image in entry.images & set(images)
-        if (entry.about.get("name"), entry.about.get("groups", {}).get(image)) in entry.run.patients
-    }
-    if known:
-        yield f"has learnt from other images of the patients or slides of {len(known)} of these images"
-
-
-def _case(entry: Scored, image: str) -> str:
-    return str(entry.about.get("cases", {}).get(image, ""))
-
-
-def _by_image(group: Sequence[Scored], column: Column) -> dict[str, float]:
-    """The mean over seeds of each image's defined values."""
-    values: dict[str, list[float]] = {}
-    for entry in group:
-        for image, value in entry.scores.get(column, {}).items():
-            values.setdefault(image, []).append(value)
-    return {image: found[0] if (found := summary(many)) else nan for image, many in sorted(values.items())}
-
-
-def _value(group: Sequence[Scored], column: Column) -> Value | None:
-    """Over images; with several seeds over the means of the runs, with folds over the means of the folds."""
-    of_runs = [(entry, summary(list(entry.scores.get(column, {}).values()))) for entry in group]
-    defined = {image for entry in group for image, v in entry.scores.get(column, {}).items() if not isnan(v)}
-    if len(group) == 1:
-        only = of_runs[0][1]
-        return Value(only[0], only[1], "images", only[2], len(defined)) if only else None
-    return _over_runs([(entry.split, found[0]) for entry, found in of_runs if found], len(defined))
-
-
-def _over_runs(of_runs: Sequence[tuple[str, float]], images: int) -> Value | None:
-    by_fold: dict[str, list[float]] = {}
-    for split, value in of_runs:
-        by_fold.setdefault(split, []).append(value)
-    of: Literal["folds", "seeds"] = "folds" if len(by_fold) > 1 else "seeds"
-    values = [fmean(many) for many in by_fold.values()] if of == "folds" else [v for _, v in of_runs]
-    found = summary(values)
-    return Value(found[0], found[1], of, found[2], images) if found else None
-
-
-def _pooled_values(group: Sequence[Scored]) -> dict[Column, Value]:
-    """One score of all nuclei and pixels of a run's images, wherever it has kept their counts."""
-    of_runs: dict[Column, list[tuple[str, float]]] = {}
-    for entry in group:
-        for region in dict.fromkeys(column.region for column in entry.scores):
-            for (metric, definition), value in pooled(_counts(entry, region)).items():
-                column = Column(metric, definition, region, "pooled")
-                of_runs.setdefault(column, []).append((entry.split, value))
-    images = len({image for entry in group for image in entry.images})
-    found = {column: _over_runs(values, images) for column, values in of_runs.items()}
-    return {column: value for column, value in found.items() if value}
-
-
-def _counts(entry: Scored, region: str) -> list[dict[tuple[str, str], float]]:
-    rows: dict[str, dict[tuple[str, str], float]] = {}
-    for column, values in entry.scores.items():
-        if column.metric in COUNTS and column.region == region:
-            for image, value in values.items():
-                rows.setdefault(image, {})[column.metric, column.definition] = value
-    return list(rows.values())
 
 
 # -- differences ---------------------------------------------------------------------------------------------
