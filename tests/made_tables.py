@@ -1,6 +1,7 @@
 """Tables without runs behind them, with one row of every kind."""
 
-from maskless.report.table import Column, Interval, Row, Table, Value
+from maskless.report.column import Column
+from maskless.report.table import Interval, Row, Table, Value
 from maskless.signals import Annotation
 
 AJI = Column("aji", "kumar")

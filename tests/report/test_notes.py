@@ -4,9 +4,10 @@ from math import sqrt
 import pytest
 from made_runs import made_run
 
+from maskless.report.column import Column
 from maskless.report.notes import notes, standard_error
 from maskless.report.results import read_result
-from maskless.report.table import Column, Row, Table, Value
+from maskless.report.table import Row, Table, Value
 from maskless.report.tables import tables
 
 AJI = Column("aji", "kumar")

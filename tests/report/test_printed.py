@@ -10,8 +10,8 @@ import yaml
 import maskless.report.printed as module
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.metrics.papers import PAPERS
+from maskless.report.column import Column
 from maskless.report.printed import Protocol, matching, printed_rows, printed_table, protocols
-from maskless.report.table import Column
 from maskless.report.words import unit
 from maskless.signals import Annotation
 

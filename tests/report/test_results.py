@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from made_runs import made_run
 
 from maskless.errors import UserError
+from maskless.report.column import Column
 from maskless.report.results import Result, names, read_result
-from maskless.report.table import Column
 from maskless.signals import Annotation
 
 

@@ -5,8 +5,8 @@ from made_runs import made_run, score_rows
 
 from maskless.errors import UserError
 from maskless.metrics import HIGHER_IS_BETTER
+from maskless.report.column import Column
 from maskless.report.results import read_result
-from maskless.report.table import Column
 from maskless.report.tables import best, intervals, tables
 
 AJI = Column("aji", "kumar")

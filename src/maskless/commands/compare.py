@@ -12,17 +12,17 @@ from maskless.atomic import write_atomically
 from maskless.commands.compose import Config
 from maskless.errors import UserError, did_you_mean, first_three
 from maskless.report.beside import beside, in_columns_of, of_other_images
-from maskless.report.charts import charts, training
-from maskless.report.latex import latex
-from maskless.report.markdown import markdown
-from maskless.report.page import Extra, Page, Section, html
-from maskless.report.pictures import pictures
+from maskless.report.drawings.charts import charts, training
+from maskless.report.drawings.pictures import pictures
+from maskless.report.formats.latex import latex
+from maskless.report.formats.markdown import markdown
+from maskless.report.formats.page import Extra, Page, Section, html
+from maskless.report.formats.study import study_csv
+from maskless.report.formats.table_html import Intervals
+from maskless.report.formats.terminal import print_table
 from maskless.report.results import Result, names, read_result
-from maskless.report.study import study_csv
 from maskless.report.table import Table
-from maskless.report.table_html import Intervals
 from maskless.report.tables import best, intervals, tables
-from maskless.report.terminal import print_table
 from maskless.runs import Run
 
 _PNG = b"\x89PNG\r\n\x1a\n"

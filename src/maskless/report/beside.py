@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from maskless.errors import UserError, did_you_mean
 from maskless.metrics.papers import PAPERS
+from maskless.report.column import Column
 from maskless.report.notes import notes
 from maskless.report.printed import matching, printed_table, protocol_notes, protocols
-from maskless.report.table import Column, Row, Table
+from maskless.report.table import Row, Table
 from maskless.signals import Annotation
 
 

@@ -1,7 +1,7 @@
 """What a definition of a metric means, in a sentence for those who point at its name."""
 
 from maskless.metrics import PAPERS
-from maskless.report.table import Column
+from maskless.report.column import Column
 
 _MEANINGS = {
     ("aji", "kumar"): "Each true nucleus takes the prediction of highest IoU, which may serve twice.",

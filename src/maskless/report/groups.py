@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from maskless.report.column import Column
 from maskless.report.results import Result
-from maskless.report.table import Column
 
 #: Settings of a source that say where it is, or which fold of it was read, and not what is done with it.
 _PLACES = ("path", "data_root", "split")

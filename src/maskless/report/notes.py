@@ -5,8 +5,9 @@ from itertools import combinations
 from math import sqrt
 from statistics import median
 
+from maskless.report.column import Column
 from maskless.report.summary import summary
-from maskless.report.table import Column, Table
+from maskless.report.table import Table
 from maskless.report.words import metric_name
 
 #: Standard errors within which two means of other images cannot be told apart, at the 5 % level.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from maskless.metrics import COUNTS, Key, pooled
-from maskless.report.table import Column
+from maskless.report.column import Column
 
 
 def pooled_scores(scores: Mapping[Column, Mapping[str, float]]) -> dict[Column, float]:

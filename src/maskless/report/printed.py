@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from maskless.metrics.papers import PAPERS, Paper
+from maskless.report.column import Column
 from maskless.report.notes import notes
-from maskless.report.table import Column, Row, Table, Value
+from maskless.report.table import Row, Table, Value
 from maskless.signals import Annotation
 
 _HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from maskless.errors import UserError
-from maskless.report.table import Column
+from maskless.report.column import Column
 from maskless.runs import Run
 from maskless.signals import Annotation
 

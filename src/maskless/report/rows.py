@@ -6,10 +6,11 @@ from statistics import fmean
 from typing import Literal
 
 from maskless.metrics import COUNTS
+from maskless.report.column import Column
 from maskless.report.groups import Scored
 from maskless.report.pooling import pooled_scores
 from maskless.report.summary import summary
-from maskless.report.table import Column, Row, Value
+from maskless.report.table import Row, Value
 
 
 def row_of(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:

@@ -1,26 +1,12 @@
-"""What a comparison is made of: columns, rows and the values where they meet. No numbers are made here."""
+"""What a comparison is made of: rows, and the values where they meet a column. No numbers are made here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
+from maskless.report.column import Column
+from maskless.report.results import Result
 from maskless.signals import Annotation
-
-if TYPE_CHECKING:
-    from maskless.report.results import Result
-
-
-class Column(NamedTuple):
-    """One measure: a metric, by one definition, within one region of the images.
-
-    `over` says how many images become one number: the mean of their scores, or one score of all their pixels
-    or nuclei pooled. Two definitions, two regions and the two ways are columns of their own, always.
-    """
-
-    metric: str
-    definition: str
-    region: str = "all"
-    over: Literal["images", "pooled"] = "images"
 
 
 @dataclass(frozen=True)
@@ -59,7 +45,7 @@ class Row:
     name: str
     annotation: Annotation | None
     values: Mapping[Column, Value]
-    runs: tuple["Result", ...] = ()
+    runs: tuple[Result, ...] = ()
     by_image: Mapping[Column, Mapping[str, float]] = field(default_factory=dict)
     citation: str = ""
     seen: tuple[str, ...] = ()

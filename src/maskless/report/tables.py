@@ -10,11 +10,12 @@ import numpy as np
 from maskless.errors import UserError, did_you_mean
 from maskless.metrics import COUNTS, HIGHER_IS_BETTER, STANDARD, scores_of_counts
 from maskless.report.bootstrap import Scores, interval_of_means, interval_of_pooled
+from maskless.report.column import Column
 from maskless.report.groups import Scored, group_names, same_recipe, scored
 from maskless.report.notes import notes
 from maskless.report.results import Result
 from maskless.report.rows import row_of
-from maskless.report.table import Column, Interval, Row, Table
+from maskless.report.table import Interval, Row, Table
 from maskless.signals import Annotation
 
 #: What a table shows, from the left, if nobody says what: of each metric its standard definition.

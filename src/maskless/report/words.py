@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.metrics.papers import PAPERS
-from maskless.report.table import Column, Interval, Row, Table, Value
+from maskless.report.column import Column
+from maskless.report.table import Interval, Row, Table, Value
 from maskless.signals import Annotation
 
 #: How words of a metric's name are written where it is not as they are; 'object_f1' is 'object F1'.

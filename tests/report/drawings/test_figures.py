@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from maskless.report.figures import (
+from maskless.report.drawings.figures import (
     Curve,
     Line,
     Point,

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from maskless.metrics import COUNTS
+from maskless.report.column import Column
 from maskless.report.pooling import pooled_scores
 from maskless.report.results import Result
 from maskless.report.summary import summary
-from maskless.report.table import Column, Row, Table
+from maskless.report.table import Row, Table
 
 STUDY_COLUMNS = (
     "study", "dataset", "split", "method", "metric", "definition", "region",

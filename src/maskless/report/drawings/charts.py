@@ -4,10 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 
-from maskless.report.figures import Curve, Line, Point, by_group, by_threshold, curves, distributions, svg
+from maskless.report.column import Column
+from maskless.report.drawings.figures import (
+    Curve,
+    Line,
+    Point,
+    by_group,
+    by_threshold,
+    curves,
+    distributions,
+    svg,
+)
+from maskless.report.drawings.scored_images import AJI
 from maskless.report.results import Result
-from maskless.report.scored_images import AJI
-from maskless.report.table import Column, Row, Table
+from maskless.report.table import Row, Table
 from maskless.report.words import by_definition, heading, metric_name
 from maskless.signals import Annotation
 

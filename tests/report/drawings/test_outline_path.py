@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from maskless.report.outline_path import outline_path
+from maskless.report.drawings.outline_path import outline_path
 
 label_maps = npst.arrays(
     np.int32, npst.array_shapes(min_dims=2, max_dims=2, max_side=8), elements=st.integers(0, 3)

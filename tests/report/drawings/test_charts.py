@@ -5,9 +5,10 @@ from made_tables import AJI, measured, printed
 from test_figures import texts_of
 from test_scored_images import table_of
 
-from maskless.report.charts import charts, training
+from maskless.report.column import Column
+from maskless.report.drawings.charts import charts, training
 from maskless.report.results import read_result
-from maskless.report.table import Column, Row, Table
+from maskless.report.table import Row, Table
 from maskless.signals import Annotation
 
 

@@ -5,9 +5,9 @@ from made_runs import predicted_run
 from page_reader import Reader
 from test_scored_images import table_of
 
-from maskless.report.pictures import Picture, pictures
-from maskless.report.pictures_html import pictures_html
-from maskless.report.tissue import Field
+from maskless.report.drawings.pictures import Picture, pictures
+from maskless.report.drawings.tissue import Field
+from maskless.report.formats.pictures_html import pictures_html
 
 
 def shown(tmp_path, count: int = 2) -> list[Picture]:

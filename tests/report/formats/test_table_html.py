@@ -9,9 +9,10 @@ from page_reader import Reader
 from test_scored_images import table_of
 
 from maskless.metrics import PAPERS, STANDARD
+from maskless.report.column import Column
 from maskless.report.definitions import meaning
-from maskless.report.table import Column, Interval, Table
-from maskless.report.table_html import table_html
+from maskless.report.formats.table_html import table_html
+from maskless.report.table import Interval, Table
 
 
 def text_of(table: Table, *more) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 
-from maskless.report.pictures import Picture
-from maskless.report.tissue import FIELD_PX, Tissue
+from maskless.report.drawings.pictures import Picture
+from maskless.report.drawings.tissue import FIELD_PX, Tissue
 
 #: The areas in the order of the key: the class of their paths, what they are called and what they are.
 _AREAS = (

@@ -12,12 +12,12 @@ from maskless.data.images import read_labels
 from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.metrics import aji
-from maskless.report.outline_path import outline_path
+from maskless.report.drawings.outline_path import outline_path
+from maskless.report.drawings.scored_images import aji_of, chosen, find_source, keeper, label_maps
+from maskless.report.drawings.tissue import KEPT_PX, Tissue, middle, nuclei, tissue
 from maskless.report.results import Result
-from maskless.report.scored_images import aji_of, chosen, find_source, keeper, label_maps
 from maskless.report.table import Row, Table
 from maskless.report.tables import DIGITS
-from maskless.report.tissue import KEPT_PX, Tissue, middle, nuclei, tissue
 from maskless.signals import Signal
 
 #: Stored and recomputed scores differ by less than this, unless the images or the outlines are others.

@@ -2,7 +2,7 @@ import re
 
 from made_tables import AJI, made_intervals, made_table
 
-from maskless.report.markdown import markdown
+from maskless.report.formats.markdown import markdown
 
 
 def cells(text: str) -> list[list[str]]:

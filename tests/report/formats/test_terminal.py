@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 from made_tables import AJI, made_table, measured
 
+from maskless.report.column import Column
+from maskless.report.formats.terminal import print_table
 from maskless.report.printed import printed_table, protocols
-from maskless.report.table import Column, Row
-from maskless.report.terminal import print_table
+from maskless.report.table import Row
 
 
 @pytest.fixture

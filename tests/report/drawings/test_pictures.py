@@ -5,9 +5,9 @@ from test_outline_path import area_px
 from test_scored_images import table_of
 
 from maskless.data.readers.synthetic import Synthetic
-from maskless.report import tissue
-from maskless.report.pictures import pictures
-from maskless.report.scored_images import find_source
+from maskless.report.drawings import tissue
+from maskless.report.drawings.pictures import pictures
+from maskless.report.drawings.scored_images import find_source
 from maskless.signals import Signal
 from maskless.writers.labels import write_label_png
 
@@ -65,7 +65,7 @@ def test_what_was_found_and_how_well(tmp_path):
 def test_the_areas_are_of_the_part_that_is_kept(tmp_path, monkeypatch):
     for name, size_px in (("FIELD_PX", 10), ("KEPT_PX", 20)):
         monkeypatch.setattr(tissue, name, size_px)
-    monkeypatch.setattr("maskless.report.pictures.KEPT_PX", 20)
+    monkeypatch.setattr("maskless.report.drawings.pictures.KEPT_PX", 20)
     table = table_of(predicted_run(tmp_path))
     shown = pictures(table, 1)[0][0]
     truth = truth_of(table, shown.tissue.image)

@@ -5,9 +5,10 @@ from math import nan, sqrt
 import pytest
 from made_runs import made_run
 
+from maskless.report.column import Column
+from maskless.report.formats.study import STUDY_COLUMNS, study_csv
 from maskless.report.results import read_result
-from maskless.report.study import STUDY_COLUMNS, study_csv
-from maskless.report.table import Column, Row, Table, Value
+from maskless.report.table import Row, Table, Value
 from maskless.report.tables import tables
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from made_tables import made_intervals, made_table
 
-from maskless.report.latex import latex
+from maskless.report.formats.latex import latex
 from maskless.report.printed import printed_table, protocols
 from maskless.report.table import Table
 

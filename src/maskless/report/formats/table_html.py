@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from html import escape
 
+from maskless.report.column import Column
 from maskless.report.definitions import meaning
 from maskless.report.results import Result
-from maskless.report.table import Column, Interval, Row, Table, Value
+from maskless.report.table import Interval, Row, Table, Value
 from maskless.report.tables import DIGITS, best
 from maskless.report.words import (
     basis,

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_outline_path import area_px
 
-from maskless.report import tissue as module
-from maskless.report.tissue import middle, tissue
+from maskless.report.drawings import tissue as module
+from maskless.report.drawings.tissue import middle, tissue
 
 
 def random_image(height_px: int, width_px: int) -> np.ndarray:

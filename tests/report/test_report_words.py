@@ -4,7 +4,8 @@ import pytest
 from made_tables import AJI, F1, FAR, made_intervals, made_table, measured
 
 from maskless.report import words
-from maskless.report.table import Column, Interval, Row
+from maskless.report.column import Column
+from maskless.report.table import Interval, Row
 
 
 @pytest.mark.parametrize(

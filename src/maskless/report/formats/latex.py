@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from maskless.report.table import Column, Interval, Row, Table
+from maskless.report.column import Column
+from maskless.report.table import Interval, Row, Table
 from maskless.report.tables import DIGITS, best
 from maskless.report.words import (
     by_annotation,

@@ -10,10 +10,10 @@ from made_tables import made_intervals, made_table
 from page_reader import Reader
 from test_scored_images import table_of
 
-from maskless.report import page as module
-from maskless.report.charts import Chart
-from maskless.report.page import Extra, Page, Section, html
-from maskless.report.pictures import pictures
+from maskless.report.drawings.charts import Chart
+from maskless.report.drawings.pictures import pictures
+from maskless.report.formats import page as module
+from maskless.report.formats.page import Extra, Page, Section, html
 
 CHART = Chart("a chart", '<svg viewBox="0 0 1 1"></svg>', "what it shows")
 

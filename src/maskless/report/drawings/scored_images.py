@@ -10,8 +10,9 @@ import numpy as np
 from maskless.build import TARGET, build
 from maskless.data.source import Source
 from maskless.errors import UserError, first_three
+from maskless.report.column import Column
 from maskless.report.results import Result
-from maskless.report.table import Column, Row, Table
+from maskless.report.table import Row, Table
 
 #: What images are ranked by, and pictures are named with.
 AJI = Column("aji", "kumar")

@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from maskless.report.table import Column, Row, Table
+from maskless.report.column import Column
+from maskless.report.table import Row, Table
 from maskless.report.tables import DIGITS, best
 from maskless.report.words import (
     by_annotation,

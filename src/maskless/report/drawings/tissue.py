@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from maskless.report.outline_path import outline_path
+from maskless.report.drawings.outline_path import outline_path
 
 #: Of a larger image its middle is shown, so that a nucleus can be seen, and the rest when it is enlarged.
 FIELD_PX = 400

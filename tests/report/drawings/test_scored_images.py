@@ -5,9 +5,9 @@ from made_runs import SYNTHETIC, TILES, made_run, predicted_run
 
 from maskless.data.readers.synthetic import Synthetic
 from maskless.errors import UserError
-from maskless.report import scored_images
+from maskless.report.drawings import scored_images
+from maskless.report.drawings.scored_images import chosen, find_source, keeper
 from maskless.report.results import Result, read_result
-from maskless.report.scored_images import chosen, find_source, keeper
 from maskless.report.table import Table
 from maskless.report.tables import tables
 
