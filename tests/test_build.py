@@ -47,7 +47,7 @@ def test_plain_values_are_returned_and_mappings_with_a_target_are_built():
         "maskless.atomic.write_atomically",
         "maskless.runs.Run.create",
         "maskless.runs.Run.path",
-        "maskless.runs.PACKAGES",
+        "maskless.provenance.PACKAGES",
         "maskless.runs",
         "maskless",
         "maskless.nothing.There",

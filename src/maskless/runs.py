@@ -23,11 +23,9 @@ import logging
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +33,8 @@ import yaml
 
 from maskless.atomic import write_atomically
 from maskless.errors import UserError
+from maskless.provenance import commit, machine, versions
 
-PACKAGES = [
-    "maskless",
-    "torch",
-    "lightning",
-    "monai",
-    "hydra-core",
-    "albumentations",
-    "numpy",
-    "scipy",
-    "scikit-image",
-    "opencv-python-headless",
-    "optuna",
-]
 #: The post-processing that a search chose. Without this file, it is the configuration's again.
 CHAIN = "chain.yaml"
 SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "value")
@@ -83,9 +69,9 @@ class Run:
             "created": now.isoformat(timespec="seconds"),
             "command": list(command),
             "annotation": annotation,
-            "commit": _commit(),
-            "machine": _machine(),
-            "versions": {package: _version(package) for package in PACKAGES},
+            "commit": commit(),
+            "machine": machine(),
+            "versions": versions(),
         })  # fmt: skip
         run._write_json("data.json", data)
         run.mark("running")
@@ -329,38 +315,3 @@ def _to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> s
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
-
-
-def _machine() -> dict[str, Any]:
-    """What figures depend on beside versions: the platform, and how many threads sums are split over."""
-    return {
-        "platform": platform.platform(),
-        "processors": os.cpu_count(),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """The commit of the checkout that maskless runs from, with '+' if changed; None if it is no checkout."""
-    here = Path(__file__).resolve().parent
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    try:
-        # Only a checkout of maskless itself: an installed package may lie inside somebody's own repository.
-        if not git("ls-files", "--", str(here / "runs.py")):
-            return None
-        return git("rev-parse", "HEAD") + (
-            "+" if git("status", "--porcelain", "--untracked-files=no") else ""
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
