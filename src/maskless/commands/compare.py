@@ -178,7 +178,11 @@ def _section(one: _Compared, count: int, config: Config) -> Section:
 
 
 def _joined(compared: Sequence[_Compared], made: Callable[[Table, str, Intervals], str]) -> str:
-    return "\n".join(made(table, one.against, one.intervals) for one in compared for table in one.tables)
+    return "\n".join(
+        made(table, one.against, {key: v for key, v in one.intervals.items() if key[1] in table.columns})
+        for one in compared
+        for table in one.tables
+    )
 
 
 def _extras(results: Sequence[Result]) -> tuple[list[Extra], list[str]]:
