@@ -199,6 +199,15 @@ def test_thirteen_of_the_images_are_another_protocol(folder, capsys):
     assert "MultiOrgan, the 14 test images of 12/4/14" in page  # theirs, alone
 
 
+def test_a_method_says_what_its_weights_have_seen(folder, capsys):
+    tissue = ["dataset=synthetic", "dataset.size_px=64", "dataset.tiles={test: 2}", "progress=false"]
+    assert main(["evaluate", "method=threshold", *tissue, "+method.trained_on=[synthetic/test-0001]"]) == 0
+    assert main(["compare", "runs=runs"]) == 0
+    told = "it has learnt from the tissue of 1 of the 2 images"
+    assert told in (folder / "report.html").read_text()
+    assert told in capsys.readouterr().out
+
+
 def test_a_runs_own_files_are_not_written_over(folder, capsys):
     run = made_run(folder / "runs", scores={"1": {"aji": 0.5}})
     before = (run.path / "scores.csv").read_bytes()

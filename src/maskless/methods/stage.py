@@ -26,7 +26,8 @@ class Stage(LightningModule):
     `chain` turns the maps into instances (`postprocess.chain`), `augment` names the augmentation of the
     training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
     schedule; the validation score `selection` chooses the checkpoint. `mean` and `std` normalise pixels in
-    [0, 1]. `average` is the test-time averaging.
+    [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere have learnt
+    from, cases or whole sources: a comparison marks the images that they have seen.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
@@ -50,6 +51,7 @@ class Stage(LightningModule):
         join: Literal["blend", "own"] = "blend",
         window_px: int = 1024,
         overlap_px: int = 128,
+        trained_on: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.chain = Chain(chain)
@@ -73,6 +75,7 @@ class Stage(LightningModule):
         self.epochs, self.steps, self.batch, self.crop_px = epochs, steps, batch, crop_px
         self.mean, self.std, self.average = tuple(mean), tuple(std), average
         self.join, self.window_px, self.overlap_px = join, window_px, overlap_px
+        self.trained_on = tuple(trained_on)
         self._mean: Tensor
         self._std: Tensor
         self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
