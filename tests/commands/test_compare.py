@@ -161,7 +161,8 @@ def test_the_users_errors_are_sentences(folder, capsys, words, sentence):
 
 def test_rows_are_compared_with_the_best_or_the_one_that_is_named(folder, capsys):
     for method, aji in (("a", 0.4), ("b", 0.6), ("c", 0.5)):
-        scores = {str(k): {"aji": aji + k / 100} for k in range(5)}
+        # By what is not the first column another one is best.
+        scores = {str(k): {"aji": aji + k / 100, "dice": 1 - aji} for k in range(5)}
         made_run(folder / "runs", method, scores=scores)
     assert main(["compare", "runs=runs"]) == 0
     assert "difference to b" in (folder / "report.html").read_text()
@@ -214,6 +215,8 @@ def test_a_runs_own_files_are_not_written_over(folder, capsys):
     assert main(["compare", "runs=runs", f"output={run.path}/scores.html"]) == 2
     assert "the run's own scores.csv" in capsys.readouterr().err
     assert (run.path / "scores.csv").read_bytes() == before
+    for name in ("metrics", "search"):
+        assert main(["compare", "runs=runs", f"output={run.path}/{name}.html"]) == 2
     assert main(["compare", "runs=runs", f"output={run.path}/report.html"]) == 0
 
 

@@ -92,6 +92,8 @@ def test_differences_that_could_be_chance_are_counted():
     told = words.told_apart("threshold", made_intervals() | {("worse", AJI): Interval(-0.3, -0.4, -0.2)})
     assert "difference to threshold" in told
     assert "1 of the 3 intervals hold 0" in told
+    touching = {("same", AJI): Interval(0.0, 0.0, 0.1), ("apart", AJI): Interval(0.2, 0.1, 0.3)}
+    assert "1 of the 2 intervals hold 0" in words.told_apart("threshold", touching)
     assert words.told_apart("threshold", {}) == ""
 
 

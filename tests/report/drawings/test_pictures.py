@@ -45,11 +45,13 @@ def test_every_pixel_of_a_nucleus_is_correct_wrong_or_missed(tmp_path):
     table = table_of(run)
     truth = truth_of(table, "test-0000")
     found = np.roll(truth, (2, 3), (0, 1))
+    found[found == found.max()] = 0  # so that more is missed than wrong
     write_label_png(file, found)
     shown = next(one for one in pictures(table, 5)[0] if one.tissue.image == "test-0000")
     assert area_px(shown.correct) == np.count_nonzero((truth > 0) & (found > 0)) > 0
     assert area_px(shown.wrong) == np.count_nonzero((truth == 0) & (found > 0)) > 0
     assert area_px(shown.missed) == np.count_nonzero((truth > 0) & (found == 0)) > 0
+    assert area_px(shown.missed) > area_px(shown.wrong)
     assert area_px(shown.outlines) == np.count_nonzero(found)
     assert area_px(shown.tissue.truth) == np.count_nonzero(truth)
 

@@ -98,3 +98,15 @@ def test_every_word_is_escaped(tmp_path, word):
     assert len(reader.all("img")) == 1
     assert reader.all("img")[0]["alt"] == word
     assert reader.words.count(word) >= 12
+
+
+def test_areas_have_the_papers_colours():
+    """True positives blue, false positives red, false negatives green."""
+    style = Path(module.__file__).with_name("page.css").read_text()
+    for area, colour in (
+        ("correct", "fill: #0072b2"),
+        ("wrong", "fill: #d55e00"),
+        ("missed", "stroke: #009e73"),
+    ):
+        (rule,) = (line for line in style.splitlines() if line.startswith(f".{area} {{"))
+        assert colour in rule

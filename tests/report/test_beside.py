@@ -1,0 +1,83 @@
+import pytest
+from made_runs import made_run
+
+from maskless.errors import UserError
+from maskless.report.beside import beside, in_columns_of, of_other_images
+from maskless.report.column import Column
+from maskless.report.printed import matching, protocol_notes
+from maskless.report.results import read_result
+from maskless.report.tables import best, tables
+
+AJI = Column("aji", "liu_2022")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A function that makes the table of runs on the 14 test images of MultiOrgan, by method and AJI."""
+
+    def make(**ajis):
+        runs = []
+        for method, aji in ajis.items():
+            scores = {str(k): {"aji/kumar": 0.1, "aji/liu_2022": aji} for k in range(14)}
+            runs.append(made_run(tmp_path, method, scores=scores, source="multiorgan", annotation="points"))
+        (table,) = tables([read_result(run) for run in runs])
+        return table
+
+    return make
+
+
+def test_rows_of_both_kinds_stand_by_what_they_cost(made):
+    (table,) = beside(made(mine=0.6))
+    assert (table.paper, table.columns[-1]) == ("liu_2022", AJI)
+    costs = [row.annotation for row in table.rows]
+    assert table.rows[0].name == "mine"
+    assert costs == sorted(costs, key=["points", "full masks"].index)
+    assert {row.name for row in table.rows} >= {"mine", "SPN + IEN"}
+
+
+def test_a_measured_value_is_that_of_the_papers_definition(made):
+    (table,) = beside(made(mine=0.6))
+    (mine,) = (row for row in table.rows if row.runs)
+    assert mine.values[AJI].mean == pytest.approx(0.6)
+    assert ("mine", AJI) in best(table)
+
+
+def test_a_printed_row_gives_way_to_a_measured_one_of_its_name(made):
+    (table,) = beside(made(SPN=0.4))
+    names = [row.name for row in table.rows]
+    assert len(set(names)) == len(names)
+    assert [row.citation != "" for row in table.rows if row.name == "SPN"] == [False]
+    assert [row.citation != "" for row in table.rows if row.name == "SPN, printed"] == [True]
+
+
+def test_what_a_protocol_has_to_be_said_of_is_below_the_table(tmp_path):
+    runs = []
+    for k in range(10):
+        about = {"name": "multiorgan", "split": f"fold{k}", "splits": [f"fold{n}" for n in range(10)]}
+        scores = {str(3 * k + n): {"aji": 0.5} for n in range(3)}
+        runs.append(made_run(tmp_path, scores=scores, source="multiorgan", data={"main": about}))
+    (table,) = tables([read_result(run) for run in runs])
+    (protocol,) = matching("multiorgan", "fold*", "test", len(table.images))
+    (joined,) = beside(table)
+    assert set(protocol_notes(protocol)) <= set(joined.notes)
+    assert any("chosen on the images that are reported" in note for note in joined.notes)
+
+
+def test_one_paper_alone(made):
+    assert beside(made(mine=0.6), "trullo_2022") == []
+    assert [table.paper for table in beside(made(mine=0.6), "liu_2022")] == ["liu_2022"]
+    with pytest.raises(UserError, match="paper=liu is none whose tables are known"):
+        beside(made(mine=0.6), "liu")
+
+
+def test_in_the_columns_of_a_paper_that_printed_nothing_of_these_images(made):
+    table = in_columns_of(made(mine=0.6), "sahasrabudhe_2020")
+    assert [column.definition for column in table.columns] == ["sahasrabudhe_2020"] * 3
+    assert [row.name for row in table.rows] == ["mine"]
+
+
+def test_what_is_printed_of_other_images_has_no_measured_row(made):
+    found = of_other_images([made(mine=0.6)], "liu_2022")
+    assert [table.title for table in found]
+    assert not any(row.runs for table in found for row in table.rows)
+    assert "MultiOrgan, the 14 test images of 12/4/14" not in [table.title for table in found]
