@@ -7,6 +7,7 @@ from typing import Any
 
 from maskless.data.readers.synthetic import Synthetic
 from maskless.metrics import STANDARD, aji
+from maskless.report.printed import protocols
 from maskless.runs import Run
 from maskless.signals import Signal
 from maskless.writers.labels import write_label_png
@@ -71,6 +72,13 @@ def made_run(
         )
     (run.path / "state.json").write_text(json.dumps({"state": state, "time": "2030-01-01T00:00:00", **facts}))
     return run
+
+
+def multiorgan_names(n: int = 30) -> list[str]:
+    """What the images of MultiOrgan are called: the first 14 are its official test part."""
+    keys = ("multiorgan_test", "multiorgan_10fold")
+    test, every = (p.cases for key in keys for p in protocols() if p.key == key)
+    return [f"Organ_{case}-01Z-00-DX1" for case in dict.fromkeys([*test, *every])][:n]
 
 
 def score_rows(

@@ -20,6 +20,10 @@ _WORDS = {
 _PLAIN = {dict: Mapping, list: Sequence, tuple: Sequence}
 
 
+#: The longest radius and sigma of a step; a disk of more would not fit into memory.
+LONGEST_PX = 1000
+
+
 def misfit(name: str, value: Any, annotation: Any) -> str:
     """Why `value` cannot be the argument `name`, as 'must be ..., not ...', or '' if it can.
 
@@ -33,6 +37,8 @@ def misfit(name: str, value: Any, annotation: Any) -> str:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if is_number and (not math.isfinite(value) or (name.endswith("_px") and value < 0)):
         return f"must be {'0 or more' if name.endswith('_px') else 'finite'}, not {shown}"
+    if is_number and name in ("radius_px", "sigma_px") and value > LONGEST_PX:
+        return f"must be {LONGEST_PX} or less, not {shown}"
     return ""
 
 

@@ -2,7 +2,7 @@ import csv
 import shutil
 
 import pytest
-from made_runs import TILES, made_run, predicted_run
+from made_runs import TILES, made_run, multiorgan_names, predicted_run
 
 from maskless.cli import main
 
@@ -175,7 +175,9 @@ def test_rows_are_compared_with_the_best_or_the_one_that_is_named(folder, capsys
 
 def test_measured_rows_stand_beside_a_papers_own(folder, capsys):
     """Fourteen images called those of MultiOrgan's test part, so the rows that are printed of them join."""
-    scores = {str(k): {"aji/kumar": 0.5, "aji/liu_2022": 0.4, "f1/liu_2022": 0.7} for k in range(14)}
+    scores = {
+        name: {"aji/kumar": 0.5, "aji/liu_2022": 0.4, "f1/liu_2022": 0.7} for name in multiorgan_names(14)
+    }
     made_run(folder / "runs", scores=scores, source="multiorgan")
     assert main(["compare", "runs=runs"]) == 0
     out = capsys.readouterr().out
@@ -190,7 +192,8 @@ def test_measured_rows_stand_beside_a_papers_own(folder, capsys):
 
 
 def test_thirteen_of_the_images_are_another_protocol(folder, capsys):
-    made_run(folder / "runs", scores={str(k): {"aji": 0.5} for k in range(13)}, source="multiorgan")
+    scores = {name: {"aji": 0.5} for name in multiorgan_names(13)}
+    made_run(folder / "runs", scores=scores, source="multiorgan")
     assert main(["compare", "runs=runs"]) == 0
     assert "Liu et al." not in capsys.readouterr().out
     assert main(["compare", "runs=runs", "paper=liu_2022"]) == 0

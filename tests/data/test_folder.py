@@ -175,3 +175,12 @@ def test_a_share_of_one_scores_every_image(tmp_path: Path) -> None:
     source = Folder(write_folder(tmp_path / "set", ["a", "b"]), fractions={"train": 0, "val": 0, "test": 1})
     assert [item.id for item in source.items("test")] == ["a", "b"]
     assert source.items("train") == ()
+
+
+def test_a_barcode_in_a_name_is_the_case_and_leaves_the_patients_as_they_were(tmp_path: Path) -> None:
+    names = ["p1_TCGA-18-5592-01Z-00-DX1", "p1_other"]
+    path = write_folder(tmp_path / "set", names, labelled=False)
+    barred, other = sorted(all_items(Folder(path, group="(.*?)_")), key=lambda item: item.id)
+    assert barred == Item(names[0], "p1", "TCGA-18-5592-01Z-00-DX1")
+    assert other == Item(names[1], "p1", None)
+    assert {item.group for item in all_items(Folder(path))} == set(names)

@@ -58,6 +58,13 @@ def test_median_removes_a_speck_and_mirrors_the_border() -> None:
     np.testing.assert_array_equal(result[:, 0], 5)
 
 
+def test_median_takes_half_precision_and_gives_it_back() -> None:
+    values = np.random.default_rng(0).random((20, 30)).astype(np.float16)
+    result = median(values, radius_px=2)
+    assert result.dtype == np.float16
+    np.testing.assert_array_equal(result, median(values.astype(np.float64), radius_px=2))
+
+
 def otsu_by_definition(values: np.ndarray) -> np.ndarray:
     """Try every split between distinct values; keep the one of greatest variance between the classes."""
     levels = np.unique(values)[:-1]

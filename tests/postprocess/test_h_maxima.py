@@ -16,12 +16,13 @@ MASKS = hnp.arrays(bool, SHAPE)
 
 
 def by_definition(values: np.ndarray, height: float) -> np.ndarray:
-    """A pixel is kept if nothing higher can be reached from it without going down by `height`."""
+    """Of each height a peak can have, what is connected down to `height` below it, if nothing in it is higher."""
     kept = np.zeros(values.shape, bool)
-    for place in np.ndindex(values.shape):
-        value = values[place]
-        reached, _ = ndimage.label(values > value - height if height else values >= value)
-        kept[place] = values[reached == reached[place]].max() <= value
+    for peak in np.unique(values):
+        parts, count = ndimage.label(values >= peak - height)
+        for part in range(1, count + 1):
+            if values[parts == part].max() == peak:
+                kept[parts == part] = True
     return kept
 
 
@@ -33,10 +34,39 @@ def test_it_equals_its_definition(values: np.ndarray, mask: np.ndarray, height: 
 
 
 @given(VALUES, st.sampled_from([1, 2, 3]))
-def test_it_equals_a_reconstruction_by_dilation(values: np.ndarray, height: int) -> None:
+def test_it_equals_two_reconstructions_by_dilation(values: np.ndarray, height: int) -> None:
     cross = morphology.disk(1)
-    rest = values - morphology.reconstruction(values - height, values, footprint=cross)
-    np.testing.assert_array_equal(h_maxima(values, height=height) > 0, rest >= height)
+    levelled = morphology.reconstruction(values - height, values, footprint=cross)
+    highest = levelled > morphology.reconstruction(levelled - 1, levelled, footprint=cross)
+    np.testing.assert_array_equal(h_maxima(values, height=height) > 0, highest)
+
+
+def test_equal_maxima_without_a_deep_valley_between_them_are_one_marker() -> None:
+    values = np.array([[*range(10), 10, 9.99, 10, *range(9, -1, -1)]])
+    np.testing.assert_array_equal(h_maxima(values, height=5), values >= 5)
+    assert h_maxima(values, height=0).max() == 2
+    assert h_maxima(values, height=0.005).max() == 2
+
+
+def test_two_fused_discs_are_one_nucleus_until_their_waist_is_narrow() -> None:
+    row, column = np.mgrid[:31, :60]
+
+    def discs(apart_px: int) -> np.ndarray:
+        inside = [np.hypot(row - 15, column - 15 - away) <= 10 for away in (0, apart_px)]
+        return ndimage.distance_transform_edt(inside[0] | inside[1])
+
+    fused = discs(4)
+    assert fused.max() == fused[15, 15] == fused[15, 19] == pytest.approx(10.05, abs=5e-3)
+    assert fused[15, 17] == pytest.approx(10, abs=0.2)
+    assert h_maxima(fused, height=0).max() > 1
+    assert h_maxima(fused, height=3).max() == 1
+    assert h_maxima(discs(16), height=3).max() == 2
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (2, 2), (4, 5)])
+@pytest.mark.parametrize("height", [0, 3])
+def test_what_is_all_of_one_height_is_one_marker(shape: tuple[int, int], height: float) -> None:
+    np.testing.assert_array_equal(h_maxima(np.full(shape, 2.0), height=height), np.ones(shape))
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 64])

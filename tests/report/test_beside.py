@@ -1,5 +1,5 @@
 import pytest
-from made_runs import made_run
+from made_runs import made_run, multiorgan_names
 
 from maskless.errors import UserError
 from maskless.report.beside import beside, in_columns_of, of_other_images
@@ -18,7 +18,7 @@ def made(tmp_path):
     def make(**ajis):
         runs = []
         for method, aji in ajis.items():
-            scores = {str(k): {"aji/kumar": 0.1, "aji/liu_2022": aji} for k in range(14)}
+            scores = {name: {"aji/kumar": 0.1, "aji/liu_2022": aji} for name in multiorgan_names(14)}
             runs.append(made_run(tmp_path, method, scores=scores, source="multiorgan", annotation="points"))
         (table,) = tables([read_result(run) for run in runs])
         return table
@@ -42,6 +42,25 @@ def test_a_measured_value_is_that_of_the_papers_definition(made):
     assert ("mine", AJI) in best(table)
 
 
+def test_a_quoted_row_is_shown_and_never_the_best(made):
+    (table,) = beside(made(mine=0.1))
+    (dong,) = (row for row in table.rows if row.name == "Dong et al. 2020")
+    assert dong.values
+    assert dong.lacks == "quoted from Dong et al. 2020, by what definition is not said"
+    compared = [row for row in table.rows if row.compared and AJI in row.values]
+    first = max(compared, key=lambda row: row.values[AJI].mean)
+    assert (first.name, AJI) in best(table)
+    assert not any(name == dong.name for name, _ in best(table))
+
+
+def test_as_many_images_of_the_same_names_but_one_are_other_images(tmp_path):
+    scores = {name: {"aji/liu_2022": 0.5} for name in (*multiorgan_names()[:13], multiorgan_names()[14])}
+    (table,) = tables([read_result(made_run(tmp_path, scores=scores, source="multiorgan"))])
+    assert beside(table) == []
+    titles = [found.title for found in of_other_images([table], "liu_2022")]
+    assert "MultiOrgan, the 14 test images of 12/4/14" in titles
+
+
 def test_a_printed_row_gives_way_to_a_measured_one_of_its_name(made):
     (table,) = beside(made(SPN=0.4))
     names = [row.name for row in table.rows]
@@ -54,10 +73,10 @@ def test_what_a_protocol_has_to_be_said_of_is_below_the_table(tmp_path):
     runs = []
     for k in range(10):
         about = {"name": "multiorgan", "split": f"fold{k}", "splits": [f"fold{n}" for n in range(10)]}
-        scores = {str(3 * k + n): {"aji": 0.5} for n in range(3)}
+        scores = {name: {"aji": 0.5} for name in multiorgan_names()[3 * k : 3 * k + 3]}
         runs.append(made_run(tmp_path, scores=scores, source="multiorgan", data={"main": about}))
     (table,) = tables([read_result(run) for run in runs])
-    (protocol,) = matching("multiorgan", "fold*", "test", len(table.images))
+    (protocol,) = matching("multiorgan", "fold*", "test", table.images)
     (joined,) = beside(table)
     assert set(protocol_notes(protocol)) <= set(joined.notes)
     assert any("chosen on the images that are reported" in note for note in joined.notes)

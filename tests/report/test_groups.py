@@ -56,6 +56,42 @@ def test_where_the_data_lies_makes_no_other_method(grouped):
     assert seeds == [["0", "1"]]
 
 
+def about(sha256: str, split: str = "official") -> dict:
+    return {"main": {"name": "folder", "split": split, "splits": ["fold0", "fold1"], "sha256": sha256}}
+
+
+def test_runs_that_have_learnt_from_other_files_are_no_seeds_of_one_method(grouped):
+    learnt = {"epochs": 1, "source": "synthetic"}
+    seeds, names = grouped(
+        {"seed": 0, "data": about("a"), **learnt}, {"seed": 1, "data": about("b"), **learnt}
+    )
+    assert seeds == [["0"], ["1"]]
+    assert len(set(names)) == 2
+    folds = {"epochs": 1, "source": "folder"}
+    seeds, _ = grouped({"data": about("a", "fold0"), **folds}, {"data": about("b", "fold1"), **folds})
+    assert len(seeds) == 1
+
+
+def test_another_precision_is_another_method(tmp_path):
+    runs = [made_run(tmp_path, seed=seed, scores=ONE) for seed in (0, 1)]
+    with (runs[0].path / "config.yaml").open("a") as file:
+        file.write("hardware: {precision: bf16-mixed}\n")
+    assert len(same_recipe(scored([read_result(run) for run in runs]))) == 2
+
+
+def test_what_a_view_holds_is_of_its_source_alone_under_its_own_name(tmp_path):
+    """A source that a run was scored on beside its own has a label there, and its name in a table."""
+    run = made_run(tmp_path, scores=ONE, source="tnbc")
+    label = run.label({"name": "tnbc", "sha256": "other", "split": "official"})
+    rows = [{**row, "source": label} for row in run.scores]
+    run.add_scores(rows)
+    first, second = scored([read_result(run)])
+    assert (first.source, second.source) == ("tnbc", "tnbc")
+    assert (first.run.label, second.run.label) == ("tnbc", label)
+    assert second.about["sha256"] == "other"
+    assert list(second.run.scores) == [("tnbc", "test")]
+
+
 def test_a_run_that_did_not_finish_is_no_seed_of_one_that_did(grouped):
     seeds, _ = grouped({"seed": 0}, {"seed": 1, "state": "failed", "why": "no memory"})
     assert seeds == [["0"], ["1"]]

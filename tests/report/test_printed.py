@@ -1,11 +1,13 @@
 import csv
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
+from made_runs import multiorgan_names
 
 import maskless.report.printed as module
 from maskless.metrics import HIGHER_IS_BETTER
@@ -93,7 +95,7 @@ def test_a_printed_table_can_stand_beside_measured_rows(one, paper):
         assert row.citation
         assert row.annotation
         assert not row.runs
-        assert row.compared
+        assert not row.seen
         assert all(cell.of == "printed" for cell in row.values.values())
     costs = [list(Annotation).index(row.annotation) for row in table.rows]
     assert costs == sorted(costs)
@@ -110,21 +112,66 @@ def test_other_images_never_share_a_table():
     assert "Scale attention" in own
     assert not quoted & own
     # The first version of a paper is no further seed of the second.
-    assert not matching("deepliif", "official", "test", 598)[0].key.endswith("v1")
+    assert not matching("deepliif", "official", "test", [str(k) for k in range(598)])[0].key.endswith("v1")
     assert protocol("deepliif_test_v1").source == ""
 
 
 def test_protocols_are_found_by_their_images():
-    def found(*images):
-        return [one.key for one in matching(*images)]
+    def found(source, split, part, images):
+        names = [str(k) for k in range(images)] if isinstance(images, int) else images
+        return [one.key for one in matching(source, split, part, names)]
 
-    assert found("multiorgan", "official", "test", 14) == ["multiorgan_test"]
-    assert found("multiorgan", "official", "test", 13) == []
-    assert found("multiorgan", "official", "val", 14) == []
-    assert found("multiorgan", "fold*", "test", 30) == ["multiorgan_10fold"]
+    fields = multiorgan_names()
+    assert found("multiorgan", "official", "test", fields[:14]) == ["multiorgan_test"]
+    assert found("multiorgan", "official", "val", fields[:14]) == []
+    assert found("multiorgan", "fold*", "test", fields) == ["multiorgan_10fold"]
     assert found("monuseg", "official", "test", 14) == ["monuseg_test"]
     assert found("deepliif", "official", "test", 598) == ["deepliif_test"]
+    assert found("deepliif", "official", "test", 597) == []
     assert found("", "", "", 14) == []
+
+
+def test_where_a_protocol_knows_the_cases_as_many_other_images_are_not_its():
+    fields = multiorgan_names()
+    test = fields[:14]
+    others = {
+        "one too few": test[:13],
+        "one too many": fields[:15],
+        "another field for one": [*test[:13], fields[14]],
+        "one twice": [*test[:13], f"{test[0]}_again"],
+        "no barcodes": [str(k) for k in range(14)],
+    }
+    assert [why for why, names in others.items() if matching("multiorgan", "official", "test", names)] == []
+    assert matching("multiorgan", "official", "test", test[::-1])
+
+
+def test_cases_are_as_many_as_the_images():
+    for one in protocols():
+        assert len(set(one.cases)) == len(one.cases) in (0, one.images), one.key
+
+
+def test_what_is_quoted_or_given_points_is_shown_and_not_compared():
+    rows = [(one.key, row) for one, paper in EVERY for row in printed_rows(one, paper)]
+    lacking = {(key, row.name): row.lacks for key, row in rows if not row.compared}
+    by_protocol = {key: {name for of, name in lacking if of == key} for key, _ in lacking}
+    tian = {"Yoo et al. 2019", "Qu et al. 2019", "Tian et al. 2020"}
+    assert by_protocol == {
+        "multiorgan_10fold": tian,
+        "tnbc_10fold": tian,
+        "multiorgan_test": {"Dong et al. 2020"},
+        "tnbc_all": {"U-Net", "SegNet + watershed", "HoVer-Net"},
+        "consep_test": {"SegNet", "U-Net", "CellProfiler", "QuPath"},
+        "monuseg_test": {"Best supervised"},
+        "deepliif_test": {"NuClick"},
+        "deepliif_test_v1": {"NuClick"},
+        "warwick_her2_test": {"NuClick"},
+        "warwick_her2_test_v1": {"NuClick"},
+    }
+    for (_, name), why in lacking.items():
+        if name == "NuClick":
+            assert why.startswith("it is given a point in every nucleus of the test image")
+        else:
+            assert re.fullmatch("quoted from .*, by what definition is not said", why)
 
 
 def test_what_flatters_or_is_misprinted_says_so():
@@ -197,3 +244,12 @@ def test_the_published_folds_leak_as_the_protocols_say(source, patient, leaking)
         fold = json.loads(path.read_text())
         shared += bool({patient(name) for name in fold["train"]} & {patient(name) for name in fold["val"]})
     assert shared == leaking
+
+
+@pytest.mark.skipif("MASKLESS_DATA" not in os.environ, reason="needs the published images")
+def test_the_published_images_are_those_of_the_protocols():
+    folder = Path(os.environ["MASKLESS_DATA"]) / "multiorgan"
+    test = [Path(name).stem for name in json.loads((folder / "train_val_test.json").read_text())["test"]]
+    every = [path.stem for path in (folder / "images").glob("*.png")]
+    assert [one.key for one in matching("multiorgan", "official", "test", test)] == ["multiorgan_test"]
+    assert [one.key for one in matching("multiorgan", "fold*", "test", every)] == ["multiorgan_10fold"]

@@ -1,7 +1,9 @@
 from dataclasses import replace
 
 import pytest
+from made_runs import made_run
 from made_tables import AJI, F1, FAR, made_intervals, made_table, measured
+from test_scored_images import table_of
 
 from maskless.report import words
 from maskless.report.column import Column
@@ -59,6 +61,34 @@ def test_the_spread_says_over_what_each_deviation_is():
         words.spread(replace(table, rows=(Row("one", None, {AJI: measured(0.5, None)}),), columns=(AJI,)))
         == ""
     )
+
+
+def test_pooled_scores_of_several_runs_are_averaged():
+    table = made_table()
+    assert "Pooled: one score of the nuclei or pixels of all images." in words.spread(table)
+
+    def told(*values):
+        rows = tuple(Row(str(k), None, {F1: value}) for k, value in enumerate(values))
+        return words.spread(replace(table, rows=rows))
+
+    seeds, folds = measured(0.5, 0.1, "seeds", 3), measured(0.5, 0.1, "folds", 3)
+    assert told(seeds).endswith("all images of a run, averaged over seeds.")
+    assert told(folds, seeds).endswith("all images of a run, averaged over seeds and folds.")
+    assert "averaged" not in told(measured(0.5, None, "seeds", 1))
+
+
+def test_where_runs_are_from(tmp_path):
+    table = table_of(made_run(tmp_path, "a", 3, {"1": {"aji": 0.5}}, epochs=1))
+    (row,) = table.rows
+    runs = (row.runs[0], replace(row.runs[0], checkpoint="d" * 64), replace(row.runs[0], epochs=()))
+    of_row = replace(table, rows=(replace(row, runs=runs), *made_table().rows))
+    ((name, found),) = words.provenance(of_row)
+    assert name == "a"
+    assert [run.command for run in found] == ["maskless evaluate method=a 'note=two words'"] * 3
+    weights = [[fact for fact in run.facts if fact.startswith("weights")] for run in found]
+    assert weights == [["weights not there"], ["weights " + "d" * 12], []]
+    assert found[0].facts[0] == str(runs[0].path)
+    assert found[0].facts[-2:] == ("data 0123456789ab", "licence of the data CC0")
 
 
 def test_rows_are_grouped_by_what_they_cost():

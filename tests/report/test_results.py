@@ -18,6 +18,7 @@ def result(method: str = "threshold", seed: str = "0", path: str = "a", scored: 
         study="",
         method=method,
         learnt_from="",
+        learnt_files="",
         trained_on=frozenset(),
         patients=frozenset(),
         chosen_on=frozenset(),
@@ -31,6 +32,7 @@ def result(method: str = "threshold", seed: str = "0", path: str = "a", scored: 
         described={},
         checkpoint="",
         chain="",
+        label="",
         scores=scores,
         epochs=[],
     )
@@ -105,9 +107,26 @@ def test_why_a_run_is_not_finished(tmp_path, state, facts, word, why):
     assert why in read.why
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "run.json", "data.json", "state.json", "scored.json"])
+@pytest.mark.parametrize("text", ["null", "[]", '"x"', "3", "", None])
+def test_files_that_are_no_runs_are_a_sentence(tmp_path, name, text):
+    run = made_run(tmp_path, scores={"1": {"aji": 0.5}})
+    (run.path / name).unlink(missing_ok=True)
+    if text is not None:
+        (run.path / name).write_text(text)
+    elif name == "scored.json":
+        return  # a run that was scored on nothing else has none
+    with pytest.raises(UserError, match=r"cannot be read|is no configuration"):
+        read_result(run)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("scores.csv", "source,image,split,metric,definition,region,value\ns,1,test,aji,kumar,all,inf\n"),
+        ("config.yaml", "{method: word}"),
+        ("data.json", '{"main": {"name": "s", "parts": [1]}}'),
+        ("data.json", '{"main": "s"}'),
         ("scores.csv", "source,image,split,metric,definition,region,value\ns,1,test,aji,kumar,all,x\n"),
         ("scores.csv", "image,value\n1,0.5\n"),
         ("metrics.csv", "step,loss\n1,x\n"),
@@ -119,7 +138,7 @@ def test_why_a_run_is_not_finished(tmp_path, state, facts, word, why):
 def test_a_broken_file_is_named(tmp_path, name, text):
     run = made_run(tmp_path)
     (run.path / name).write_text(text)
-    with pytest.raises(UserError, match=name):
+    with pytest.raises(UserError, match=rf"{name}|cannot be read|as a run does|no mapping"):
         read_result(run)
 
 

@@ -110,6 +110,59 @@ def test_some_folds_are_no_result_of_all(made):
     assert best(table) == set()
 
 
+def test_a_grid_of_folds_and_seeds_with_a_hole_is_no_result(made):
+    grid = [(fold, seed) for fold in range(3) for seed in range(2)][:-1]
+    (table,) = made(*({"split": f"fold{f}", "seed": s, "scores": {str(f): {"aji": 0.5}}} for f, s in grid))
+    assert table.rows[0].lacks == "5 of 6 runs, 3 folds by 2 seeds"
+
+
+def test_a_run_on_some_of_the_images_of_its_part_is_no_result(tmp_path):
+    data = {"name": "synthetic", "split": "official", "parts": {"test": ["1", "2", "3"]}}
+    run = made_run(tmp_path, scores=of_aji(0.5, 0.5), data={"main": data})
+    (table,) = tables([read_result(run)])
+    assert table.rows[0].lacks == "2 of 3 images of official scored"
+
+
+def test_scores_under_another_label_join_the_table_of_their_images(tmp_path):
+    """Trained on a fold and scored on the official split, as others are."""
+    official = {"name": "s", "split": "official", "sha256": "1"}
+    fold = {"name": "s", "split": "fold0", "splits": ["fold0", "official"], "sha256": "2"}
+    plain = made_run(tmp_path, "a", scores=of_aji(0.5), source="s", data={"main": official})
+    other = made_run(tmp_path, "b", data={"main": fold})
+    other.add_scores(score_rows(of_aji(0.6), source=other.label(official)))
+    (table,) = tables([read_result(plain), read_result(other)])
+    assert [row.name for row in table.rows] == ["a", "b"]
+    assert intervals(table, "a") == {}  # of one image
+    assert best(table) == {("b", AJI)}
+
+
+def test_a_tuned_chain_is_told(tmp_path):
+    run = made_run(tmp_path, scores=of_aji(0.5))
+    (run.path / "chain.yaml").write_text("{}")
+    (table,) = tables([read_result(run)])
+    assert any("tuned on validation images" in note for note in table.notes)
+
+
+def test_the_difference_shown_is_that_of_the_values_shown(made):
+    """Also over folds of several sizes, pooled."""
+
+    def counts(hit, all_px):
+        return {"hit_px/foreground": hit, "true_px/foreground": all_px, "pred_px/foreground": all_px,
+                "scored_px/foreground": 100.0}  # fmt: skip
+
+    runs = []
+    for fold, (first, second) in enumerate([((9, 10), (1, 10)), ((5, 50), (40, 50)), ((2, 5), (3, 5))]):
+        for method, gain in (("a", 0), ("b", 1)):
+            images = {f"{fold}1": counts(first[0] + gain, first[1]), f"{fold}2": counts(*second)}
+            scores = {image: {**of, "dice": of["hit_px/foreground"] / 50} for image, of in images.items()}
+            runs.append({"method": method, "split": f"fold{fold}", "scores": scores})
+    (table,) = made(*runs, columns=["dice", "dice/foreground/pooled"])
+    a, b = table.rows
+    for column in table.columns:
+        shown = b.values[column].mean - a.values[column].mean
+        assert intervals(table, "a")["b", column].difference == pytest.approx(shown)
+
+
 def test_runs_on_other_images_parts_splits_or_sources_have_tables_of_their_own(made):
     one, two = of_aji(0.2), of_aji(0.2, 0.2)
     found = made(

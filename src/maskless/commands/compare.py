@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from maskless import __version__
+from maskless.arguments import misfit
 from maskless.atomic import write_atomically
 from maskless.commands.compose import Config
 from maskless.errors import UserError, did_you_mean, first_three
@@ -18,13 +19,14 @@ from maskless.report.formats.latex import latex
 from maskless.report.formats.markdown import markdown
 from maskless.report.formats.page import Extra, Page, Section, html
 from maskless.report.formats.study import study_csv
-from maskless.report.formats.table_html import Intervals
 from maskless.report.formats.terminal import print_table
 from maskless.report.results import Result, names, read_result
-from maskless.report.table import Table
+from maskless.report.table import Intervals, Table
 from maskless.report.tables import best, intervals, tables
 from maskless.runs import Run
 
+#: A folder that has one of these is a run directory, whole or not.
+_OF_A_RUN = ("state.json", "run.json", "scores.csv")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -44,6 +46,7 @@ class _Compared:
 
 def run(config: Config) -> None:
     """Print the tables of the runs; write the page to `output`, and the tables beside it in other formats."""
+    _refuse_misfits(config)
     outputs = _outputs(Path(config["output"]))
     count = config["images"]
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
@@ -91,8 +94,8 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
     for path in paths:
         if not path.is_dir():
             raise UserError(f"runs={path} is no run directory: there is no folder of that name")
-        at = [path / "state.json"] if (path / "state.json").is_file() else sorted(path.rglob("state.json"))
-        folders = [state.parent for state in at]
+        is_run = any((path / name).is_file() for name in _OF_A_RUN)
+        folders = [path] if is_run else sorted({f.parent for name in _OF_A_RUN for f in path.rglob(name)})
         if not folders:
             raise UserError(
                 f"{path} is no run directory, nor is there one below it: maskless train makes one"
@@ -117,6 +120,9 @@ def _outputs(page: Path) -> list[Path]:
         raise UserError(
             f"output={page} would put a table over the run's own {beside_it[0].name}: choose another name"
         )
+    for path in (page, *beside_it):
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: choose another output=FILE.html")
     return [page, *beside_it]
 
 
@@ -143,7 +149,7 @@ def _compared(table: Table, paper: str | None, against: str | None) -> _Compared
     if paper and not papers:
         papers = [in_columns_of(table, paper)]
     measured = {row.name for row in table.rows}
-    reference = against if against in measured else _leader(table)
+    reference = (against if against in measured else "") if against else _leader(table)
     if not reference or len(measured) < 2:
         return _Compared(table, papers, "", {})
     found = {key: one for each in (table, *papers) for key, one in intervals(each, reference).items()}
@@ -155,6 +161,16 @@ def _leader(table: Table) -> str:
     bests = best(table)
     leaders = [row.name for row in table.rows for column in table.columns[:1] if (row.name, column) in bests]
     return leaders[0] if leaders else ""
+
+
+def _refuse_misfits(config: Config) -> None:
+    """Raise UserError for values of other types than the options take; null stands for their defaults."""
+    for key in ("against", "paper"):
+        if reason := misfit(key, config[key], str | None):
+            raise UserError(f"{key} {reason}")
+    for key in ("runs", "columns"):
+        if not isinstance(config[key], list) or not all(isinstance(word, str) for word in config[key]):
+            raise UserError(f"{key} must be a list of words, as in {key}=[a,b], not {config[key]!r}")
 
 
 def _refuse_unknown_row(made: Sequence[Table], against: str | None) -> None:

@@ -56,6 +56,8 @@ def run(config: Config) -> float | None:
 
     run = resumed or create_run(config, sources, stage.needs)
     print(f"run: {run.path}")
+    if resumed and resumed.state.get("state") != "finished":
+        resumed.forget_scores()  # of weights that are about to change
     with run.recorded():
         value = _train_and_score(config, run, stage, sources, tests, hardware, resume=resumed is not None)
     report_job(run, value)
@@ -64,6 +66,8 @@ def run(config: Config) -> float | None:
 
 def _stored(run: Run, config: Config) -> Config:
     """The configuration of the run to go on with. Raises UserError for options that would have no effect."""
+    if "evaluate" in run.about.get("command", ())[:2]:
+        raise UserError(f"{run.path} is no training, so there is nothing to go on with: evaluate again")
     words = [word for word in config["command"][2:] if "=" in word and not word.startswith("-")]
     moved = any(word.startswith("hardware=") for word in words)
     for word in words:

@@ -31,7 +31,8 @@ def refuse_other_data(run: Run, source: Source, given: bool) -> None:
     """Raise UserError for a run that will change yet, and for a given source that is not the run's own."""
     if run.state.get("state") != "finished":
         raise UserError(
-            f"{run.path} is not finished: maskless train resume={run.path} first, then search=postprocess"
+            f"{run.path} is not finished: a training goes on with maskless train resume={run.path}, anything "
+            "else is begun anew; then search=postprocess"
         )
     own = run.data.get(Role.MAIN.value, {})
     if given and describe(source)["sha256"] != own.get("sha256"):
@@ -74,9 +75,9 @@ def tune(
         for k, trial in enumerate(trials)
     ]
     heading = _heading(search, trials, best, len(images))
-    run.choose_chain(
-        changed(chain, best.parameters).spec, f"{heading}; without this file it is config.yaml's", rows
-    )
+    if best is not trials[0] or run.chain is None:  # what an earlier search found stays as it was written
+        comment = f"{heading} (seed {seed}); without this file it is config.yaml's"
+        run.choose_chain(changed(chain, best.parameters).spec, comment, rows)
     _say(heading)
     for line in _changes(chain, best):
         _say(f"  {line}")

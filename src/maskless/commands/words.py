@@ -69,8 +69,8 @@ def _override(word: str) -> list[str]:
     plain = key.lstrip("+")
     if plain in PATHS or plain.endswith(".path"):
         return [f"{key}={_quoted(value)}"]
-    if key == "runs":
-        return [f"runs=[{','.join(map(_quoted, _listed(value)))}]"]
+    if key == "runs" or (key == "columns" and value.startswith("[")):
+        return [f"{key}=[{','.join(map(_quoted, _listed(value)))}]"]
     if key == "test":
         return [f"+dataset@test.{name}={name}" for part in _listed(value) for name in part.split(",")]
     # A job of a sweep is given what became of experiment=, without the folder that it was found in.

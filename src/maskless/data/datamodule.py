@@ -81,11 +81,11 @@ def _size(sample: Sample) -> int:
 
 
 class WholeImages(Dataset):
-    """The items of one part, whole, with their instances where the source has them."""
+    """The items of one part, whole, with what they are scored against where the source has it."""
 
     def __init__(self, source: Source, items: Collection[Item]) -> None:
         self.source, self.items = source, tuple(items)
-        self.wanted = [s for s in (Signal.IMAGE, Signal.INSTANCES) if s in source.offers]
+        self.wanted = source.to_score
 
     def __len__(self) -> int:
         return len(self.items)

@@ -1,7 +1,8 @@
 """What a run has read, so that two runs can say whether they read the same."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from maskless.data.source import PARTS, Source
@@ -12,11 +13,16 @@ def describe(source: Source) -> dict[str, Any]:
     """Name, place, licence, split and content of a source, plain values for `data.json`.
 
     `groups` has the patient or slide of each image, `cases` the tissue that it shows, alike in every source
-    that has it. `sha256` is over the names and bytes of all files of the split's items; of a source without
+    that has it: the item's own case, or else the first 16 hex digits of the SHA-256 of its image file, or
+    'SOURCE/ID' if there are no files. `same_tissue` names the sets that hold this one's tissue in whatever
+    colours. `sha256` is over the names and bytes of all files of the split's items; of a source without
     files, over the first image of each part.
     """
     parts = {part: source.items(part) for part in PARTS}
     splits = source.splits()
+    items = list(dict.fromkeys(item for part in parts.values() for item in part))
+    # Each file is hashed once, whatever is made of its hash and in however many parts it stands.
+    digests = {item: _digests(source.files(item)) for item in items}
     return {
         "name": source.name,
         "path": source.place,
@@ -24,24 +30,39 @@ def describe(source: Source) -> dict[str, Any]:
         "splits": sorted(splits),
         "leaky": splits[source.split].leaky,
         "licence": source.licence,
-        "sha256": _content(source, parts.values()),
+        "same_tissue": list(source.same_tissue),
+        "sha256": _content(source, parts.values(), digests),
         "parts": {part: [item.id for item in items] for part, items in parts.items()},
-        "groups": {item.id: item.group for items in parts.values() for item in items},
-        "cases": {
-            item.id: item.case or f"{source.name}/{item.id}" for items in parts.values() for item in items
-        },
+        "groups": {item.id: item.group for item in items},
+        "cases": {item.id: item.case or _case(source, item, digests[item]) for item in items},
     }
 
 
-def _content(source: Source, parts: Iterable[Sequence[Item]]) -> str:
+def _case(source: Source, item: Item, digests: Mapping[Path, bytes]) -> str:
+    """What recognises the image of an item that names no tissue: its bytes, under whatever name they are."""
+    image = next(iter(digests.values()), None)
+    return f"{source.name}/{item.id}" if image is None else image.hex()[:16]
+
+
+def _content(
+    source: Source, parts: Iterable[Sequence[Item]], digests: Mapping[Item, Mapping[Path, bytes]]
+) -> str:
     digest = hashlib.sha256()
     for items in parts:
         for item in items:
             digest.update(item.id.encode())
-            for file in source.files(item):
+            for file, content in digests[item].items():
                 digest.update(file.name.encode())
-                with file.open("rb") as stream:
-                    digest.update(hashlib.file_digest(stream, "sha256").digest())
-        if items and not source.files(items[0]):
+                digest.update(content)
+        if items and not digests[items[0]]:
             digest.update(source.read(items[0], [Signal.IMAGE])[Signal.IMAGE].tobytes())
     return digest.hexdigest()
+
+
+def _digests(files: Iterable[Path]) -> dict[Path, bytes]:
+    """The SHA-256 of each file, in order."""
+    found = {}
+    for file in files:
+        with file.open("rb") as stream:
+            found[file] = hashlib.file_digest(stream, "sha256").digest()
+    return found

@@ -46,6 +46,8 @@ class Source(ABC):
     may_offer: ClassVar[frozenset[Signal]]
     licence: ClassVar[str]
     how_to_get: ClassVar[str]
+    #: Names of published sets that hold the tissue of this one, in whatever colours.
+    same_tissue: ClassVar[tuple[str, ...]] = ()
     #: Pixel spacing in µm/px and objective power of all images, where they are known and the same.
     mpp: float | None = None
     power: float | None = None
@@ -97,6 +99,12 @@ class Source(ABC):
         if self.split not in splits:
             raise UserError(f"{self.name} has no split {self.split!r}{did_you_mean(self.split, splits)}")
         return splits[self.split].parts.get(part, ())
+
+    @property
+    def to_score(self) -> tuple[Signal, ...]:
+        """What is read of an item to score it: the image, instances, and a region where there can be one."""
+        wanted = (Signal.IMAGE, Signal.INSTANCES, Signal.REGION)
+        return tuple(signal for signal in wanted if signal in self.offers)
 
     def scorable(self, part: str) -> tuple[Item, ...]:
         """The items of a part if there are instances to score them against, and none otherwise."""

@@ -30,12 +30,11 @@ def score_source(
     Raises UserError as `refuse_unscorable` does.
     """
     refuse_unscorable(source, part)
-    wanted = (Signal.IMAGE, Signal.INSTANCES)
     for item in source.items(part):
-        sample = complete(source.read(item, wanted), wanted)
+        sample = complete(source.read(item, source.to_score), source.to_score)
         found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
-        truth = sample[Signal.INSTANCES]
-        values = all_scores(truth, found) | paper_scores(truth, found)
+        compared = (sample[Signal.INSTANCES], found, sample.signals.get(Signal.REGION))
+        values = all_scores(*compared) | paper_scores(*compared)
         rows = [
             {
                 "source": label or source.name,
@@ -43,7 +42,7 @@ def score_source(
                 "split": part,
                 "metric": metric,
                 "definition": definition,
-                "region": "all",
+                "region": "all",  # that is annotated
                 "value": value,
             }
             for (metric, definition), value in values.items()

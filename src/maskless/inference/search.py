@@ -15,7 +15,7 @@ from maskless.data.derive import complete
 from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
 from maskless.metrics import HIGHER_IS_BETTER, STANDARD, aji, all_scores, object_dice
-from maskless.postprocess.chain import RESULT, Chain
+from maskless.postprocess.chain import Chain
 from maskless.postprocess.parameters import changed, parameters_of, space_around
 from maskless.segmenter import SAME_MPP, MapSegmenter, Segmenter
 from maskless.signals import Signal
@@ -26,20 +26,24 @@ KEPT_BYTES = 512 * 2**20
 ASKS = 100
 
 #: Metrics that take a small part of the time of all scores when they are computed alone.
-_ALONE: Mapping[str, Callable[[NDArray, NDArray], float]] = {"aji": aji, "object_dice": object_dice}
+_ALONE: Mapping[str, Callable[[NDArray, NDArray, NDArray | None], float]] = {
+    "aji": aji,
+    "object_dice": object_dice,
+}
 
 Values = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Observed:
-    """A validation image: the maps that the chain needs, float32, and the truth, int32 (H, W).
+    """A validation image: the maps that the chain needs, float32, the truth, int32 (H, W), and its region.
 
     `kept` holds results of steps for the next chain.
     """
 
     maps: Mapping[str, NDArray]
     truth: NDArray[np.int32]
+    region: NDArray[np.uint8] | None = None
     kept: dict[str, NDArray] = field(default_factory=dict)
 
 
@@ -158,25 +162,24 @@ def observe(segmenter: Segmenter, source: Source, chain: Chain) -> Iterator[Obse
     and two maps. Raises UserError for an image of another pixel spacing than the network's, whose maps are
     not those that the chain sees.
     """
-    wanted = (Signal.IMAGE, Signal.INSTANCES)
     trained = getattr(segmenter, "mpp", None)
     for item in source.items("val"):
-        sample = complete(source.read(item, wanted), wanted)
+        sample = complete(source.read(item, source.to_score), source.to_score)
         if sample.mpp and trained and abs(sample.mpp / trained - 1) > SAME_MPP:
             raise UserError(
                 f"search=postprocess works at the spacing that the method was trained at, {trained:g} µm/px, "
                 f"and {item.id} of {source.name} has {sample.mpp:g} µm/px: search on images of that spacing"
             )
         maps = segmenter.maps(sample[Signal.IMAGE], mpp=sample.mpp)
-        yield Observed({name: maps[name] for name in chain.needs}, sample[Signal.INSTANCES])
+        needed = {name: maps[name] for name in chain.needs}
+        yield Observed(needed, sample[Signal.INSTANCES], sample.signals.get(Signal.REGION))
 
 
 def _scores(chain: Chain, images: Sequence[Observed], metric: str) -> list[float]:
     """The score of each image."""
     scores = []
     for image in images:
-        instances = chain.results(image.maps, image.kept)[RESULT]
-        scores.append(_score(image.truth, instances, metric))
+        scores.append(_score(image.truth, chain(image.maps, image.kept), image.region, metric))
         _forget_oldest(image.kept, KEPT_BYTES // len(images))
     return scores
 
@@ -189,11 +192,11 @@ def _mean(scores: Sequence[float], required: Sequence[int]) -> float:
     return sum(defined) / len(defined) if defined else math.nan
 
 
-def _score(true: NDArray, found: NDArray, metric: str) -> float:
+def _score(true: NDArray, found: NDArray, region: NDArray | None, metric: str) -> float:
     """One metric by its standard definition."""
     if metric in _ALONE:
-        return _ALONE[metric](true, found)
-    return all_scores(true, found)[metric, STANDARD[metric]]
+        return _ALONE[metric](true, found, region)
+    return all_scores(true, found, region)[metric, STANDARD[metric]]
 
 
 def _forget_oldest(kept: dict[str, NDArray], most_bytes: int) -> None:

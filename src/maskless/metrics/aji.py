@@ -50,8 +50,8 @@ def aji_plus(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = None) 
     """AJI+ (Graham et al., HoVer-Net, Medical Image Analysis 2019), 0 to 1.
 
     As `aji_one_to_one`, but the one-to-one pairs are those whose IoUs have the highest total (which is not
-    always the highest C / U). If several sets of pairs have that total, one that touches only one object of a
-    side goes to the lowest id; among objects more entangled the choice is the solver's, the same every time.
+    always the highest C / U). If several sets of pairs have that total, it takes one of them, the same every
+    time, and not always that of the lowest ids.
     Arguments and empty maps as in `aji`.
     """
     return aji_plus_of(overlap(true, pred, region))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from maskless.metrics.boxes import boxes
 from maskless.metrics.labels import Labels
@@ -27,6 +28,8 @@ _MARGIN_PX = 16
 _EXACT_PX = 1000.0
 #: How many pixels of a rim are looked at together.
 _BLOCK = 64
+#: Up to this many pairs of pixels of two rims are compared one by one.
+_FEW_PAIRS = 50_000
 
 
 class Distances:
@@ -128,6 +131,12 @@ class _Rim:
 def _symmetric_squared(one: Objects, i: int, other: Objects, j: int) -> float:
     joint = _hull(one.boxes[i], other.boxes[j])
     if _area_px(joint) > _SMALL_BOX_PX:
+        if _apart(one.boxes[i], other.boxes[j]):
+            # All of each is outside the other's box, so the rims are enough (`_from_outside_squared`).
+            first_px, second_px = one.rim(i).points_px, other.rim(j).points_px
+            if len(first_px) * len(second_px) <= _FEW_PAIRS:
+                squared = cdist(first_px, second_px, "sqeuclidean")
+                return float(max(squared.min(0).max(), squared.min(1).max()))
         return max(_directed_squared(one, i, other, j), _directed_squared(other, j, one, i))
     first, second = one.mask(i, joint), other.mask(j, joint)
     return max(_greatest_squared(first, second), _greatest_squared(second, first))
@@ -210,6 +219,10 @@ def _hull(a: Box, b: Box) -> list[int]:
 
 def _common(a: Box, b: Box) -> list[int]:
     return [max(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), min(a[3], b[3])]
+
+
+def _apart(a: Box, b: Box) -> bool:
+    return a[1] <= b[0] or b[1] <= a[0] or a[3] <= b[2] or b[3] <= a[2]
 
 
 def _grown(box: Box, margin_px: int) -> list[int]:

@@ -1,6 +1,6 @@
 """The object-level Hausdorff distance and the average Hausdorff distance."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import inf, nan
 from typing import Literal, get_args
 
@@ -8,14 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from maskless.metrics.distances import Distances
+from maskless.metrics.distances import Distances, Objects
 from maskless.metrics.overlap import compared, overlap_of
 
 Unmatched = Literal["nearest", "zero", "left_out"]
 Extent = Literal["whole", "clipped"]
 
-#: How many neighbours are asked for at first; most objects need no more.
+#: How many neighbours an upper limit is taken from.
 _FIRST_CANDIDATES = 8
+#: How many objects' neighbours are looked for together.
+_TOGETHER = 64
+#: Up to this many neighbours are measured without a closer look at where they lie.
+_FEW = 4
+#: More than what rounding can change a bound by, px.
+_ROUNDING_PX = 1e-6
 
 
 def object_hausdorff(
@@ -81,10 +87,10 @@ def object_hausdorff_of(distances: Distances, unmatched: Unmatched = "nearest") 
     if unmatched == "left_out":
         true_weight[lonely_true], pred_weight[lonely_pred] = 0, 0
     elif unmatched == "nearest":
-        true_boxes, pred_boxes = distances.true.boxes, distances.pred.boxes
-        true_px[lonely_true] = _nearest(lonely_true, true_boxes, pred_boxes, distances.between)
+        truth, prediction = distances.true, distances.pred
+        true_px[lonely_true] = _nearest(lonely_true, truth, prediction, distances.between)
         pred_px[lonely_pred] = _nearest(
-            lonely_pred, pred_boxes, true_boxes, lambda pred, true: distances.between(true, pred)
+            lonely_pred, prediction, truth, lambda pred, true: distances.between(true, pred)
         )
     return float(np.average(true_px, weights=true_weight) + np.average(pred_px, weights=pred_weight)) / 2
 
@@ -114,38 +120,90 @@ def _between(distances: Distances, pairs: NDArray[np.int64]) -> list[float]:
 
 
 def _nearest(
-    indices: NDArray[np.int64],
-    boxes: Sequence[Sequence[int]],
-    other_boxes: Sequence[Sequence[int]],
-    distance: Callable[[int, int], float],
+    indices: NDArray[np.int64], source: Objects, target: Objects, distance: Callable[[int, int], float]
 ) -> list[float]:
-    """The smallest `distance` from each of the objects `indices` to any object of the other map, px."""
+    """The smallest `distance` from each of the source's objects `indices` to any of the target's, px."""
     if not len(indices):
         return []
-    # Two objects are at least as far apart as one side of their boxes is from the same side of the other. So
-    # the objects are tried in the order of that bound, until it reaches the best distance found.
-    tree = cKDTree(np.asarray(other_boxes))
-    places = np.asarray(boxes)[indices]
+    boxes, other_boxes = np.asarray(source.boxes), np.asarray(target.boxes)
+    tree = cKDTree(_centres_px(other_boxes))
     found = []
-    first_few = zip(*_ordered(tree, places, _FIRST_CANDIDATES), strict=True)
-    for index, place, (bounds_px, others) in zip(indices.tolist(), places, first_few, strict=True):
-        best_px = inf
-        while True:
-            for bound_px, other in zip(bounds_px, others, strict=True):
-                if bound_px >= best_px:
-                    break
-                best_px = min(best_px, distance(index, other))
-            if bounds_px[-1] >= best_px or len(others) == tree.n:
-                break
-            # All over again, for equal bounds may come in another order; known distances cost nothing.
-            (bounds_px,), (others,) = _ordered(tree, place[None], 4 * len(others))
-        found.append(best_px)
+    for few in np.split(indices, range(_TOGETHER, len(indices), _TOGETHER)):
+        counts, others, bounds_px = _candidates(boxes[few], other_boxes, tree)
+        ends = np.cumsum(counts)[:-1]
+        parts = zip(few.tolist(), np.split(others, ends), np.split(bounds_px, ends), strict=True)
+        found += [_smallest(index, *part, source, target, distance) for index, *part in parts]
     return found
 
 
-def _ordered(
-    tree: cKDTree, places: NDArray[np.int64], count: int
-) -> tuple[list[list[float]], list[list[int]]]:
-    """Of each of the boxes (N, 4) the bounds to the `count` first of the tree's, ascending, and which."""
-    bounds_px, others = tree.query(places, k=np.arange(1, min(count, tree.n) + 1), p=np.inf)
-    return bounds_px.tolist(), others.tolist()
+def _candidates(
+    boxes: NDArray[np.int64], other_boxes: NDArray[np.int64], tree: cKDTree
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Of each object in `boxes` (N, 4) how many others can be the nearest; which, one object's after the
+    other's; and how far away each of those is at the least, px."""
+    # Of an object some pixel is on the far side of its box's centre, seen from any place, and all pixels are
+    # within the box's radius of it. So two objects are as far apart as those centres are, give or take: at the
+    # least less the smaller radius, at the most plus both radii.
+    centres_px, radii_px, other_radii_px = _centres_px(boxes), _radii_px(boxes), _radii_px(other_boxes)
+    between_px, first = tree.query(centres_px, k=np.arange(1, min(_FIRST_CANDIDATES, tree.n) + 1))
+    most_px = (between_px + other_radii_px[first]).min(1) + radii_px
+    near = tree.query_ball_point(centres_px, most_px + radii_px + _ROUNDING_PX, return_sorted=True)
+    counts = np.fromiter(map(len, near), np.int64, len(near))
+    index, others = np.repeat(np.arange(len(near)), counts), np.concatenate(near).astype(np.int64)
+    # And at the least as far as one side of a box is from the same side of the other.
+    bounds_px = np.abs(boxes[index] - other_boxes[others]).max(1).astype(float)
+    can = bounds_px <= most_px[index] + _ROUNDING_PX
+    return np.bincount(index[can], minlength=len(near)), others[can], bounds_px[can]
+
+
+def _smallest(
+    index: int,
+    others: NDArray[np.int64],
+    bounds_px: NDArray[np.float64],
+    source: Objects,
+    target: Objects,
+    distance: Callable[[int, int], float],
+) -> float:
+    """The smallest distance from an object to one of the `others`, each at least as far as its bound, px."""
+    first = int(bounds_px.argmin())
+    best_px = distance(index, int(others[first]))
+    bounds_px[first] = inf
+    can = bounds_px < best_px
+    others, bounds_px = others[can], bounds_px[can]
+    if len(others) > _FEW:
+        bounds_px = np.maximum(bounds_px, _along_px(index, others, source, target))
+    order = bounds_px.argsort()
+    for bound_px, other in zip(bounds_px[order].tolist(), others[order].tolist(), strict=True):
+        if bound_px >= best_px:
+            break
+        best_px = min(best_px, distance(index, other))
+    return best_px
+
+
+def _along_px(
+    index: int, others: NDArray[np.int64], source: Objects, target: Objects
+) -> NDArray[np.float64]:
+    """How far each of the others is from an object at the least, seen along the line between their boxes'
+    centres, px: next to nothing less than the distance itself where the objects are far apart."""
+    # In any direction, the ends of two objects are no farther from each other than the objects are.
+    place_px = _centres_px(np.asarray(source.boxes[index])[None])
+    way = _centres_px(np.asarray([target.boxes[other] for other in others.tolist()])) - place_px
+    way /= np.maximum(np.hypot(*way.T), _ROUNDING_PX)[:, None]
+    along_px = (source.rim(index).points_px - place_px) @ way.T
+    rims_px = [target.rim(other).points_px for other in others.tolist()]
+    lengths = np.fromiter(map(len, rims_px), np.int64, len(rims_px))
+    starts = np.cumsum(lengths) - lengths
+    other_px = ((np.concatenate(rims_px) - place_px) * np.repeat(way, lengths, 0)).sum(1)
+    nearer_px = np.minimum.reduceat(other_px, starts) - along_px.min(0)
+    farther_px = np.maximum.reduceat(other_px, starts) - along_px.max(0)
+    return np.maximum(np.abs(nearer_px), np.abs(farther_px)) - _ROUNDING_PX
+
+
+def _centres_px(boxes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The centres (N, 2) of boxes (N, 4), where a pixel lies at its centre."""
+    return (boxes[:, 0::2] + boxes[:, 1::2] - 1) / 2
+
+
+def _radii_px(boxes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far the pixels of an object can be from the centre of its box."""
+    return np.hypot(boxes[:, 1] - boxes[:, 0] - 1, boxes[:, 3] - boxes[:, 2] - 1) / 2

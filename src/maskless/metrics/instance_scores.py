@@ -39,9 +39,9 @@ class InstanceScores(Metric):
         self.images.append(torch.empty(0, dtype=torch.int64, device=self.device))
         self.values.append(torch.empty(0, len(STANDARD), dtype=torch.float64, device=self.device))
 
-    def update(self, true: ArrayLike, pred: ArrayLike, image: str) -> None:
-        """Score `pred` against `true`, label maps (H, W) as in `all_scores`; `image` is its id."""
-        found = all_scores(true, pred)
+    def update(self, true: ArrayLike, pred: ArrayLike, image: str, region: ArrayLike | None = None) -> None:
+        """Score `pred` against `true` in `region`, (H, W) as in `all_scores`; `image` is its id."""
+        found = all_scores(true, pred, region)
         row = [[found[key] for key in STANDARD.items()]]
         self.images.append(torch.tensor([_key(image)], device=self.device))
         self.values.append(torch.tensor(row, dtype=torch.float64, device=self.device))

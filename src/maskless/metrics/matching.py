@@ -55,9 +55,9 @@ def matched_objects(table: Overlap, thresholds: Sequence[float] = THRESHOLDS) ->
     """How many pairs match at each threshold, int64 (len(thresholds),)."""
     if not all(0 < threshold <= 1 for threshold in thresholds):
         raise ValueError(f"thresholds of IoU are above 0 and up to 1, not {list(thresholds)}")
-    # In floats, and yet exact: a decimal threshold and a ratio of whole numbers that equals it round to the
-    # same float, and a ratio of pixels that does not is farther away than rounding goes (below 2**40 px).
-    iou = table.iou
+    # In floats, and yet exact for thresholds of few decimals, however they were computed: an IoU that is not
+    # one of them is farther from it than 1e-12, for it is a ratio of whole numbers of pixels.
+    iou = table.iou + 1e-12
     return np.array([_matched(table, iou >= threshold, threshold) for threshold in thresholds], np.int64)
 
 

@@ -37,7 +37,7 @@ class PixelCounts(NamedTuple):
 def pixel_scores(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = None) -> PixelScores:
     """Dice, IoU, F1, precision, recall, accuracy and balanced accuracy of nucleus-or-not.
 
-    `true` and `pred` are label maps (H, W) of any integer dtype, or masks: boolean, or uint8 of 0 and 1.
+    `true` and `pred` are label maps (H, W) of any integer dtype, or boolean masks.
     `region` (H, W) is boolean or integer, 0 = outside. It acts on a label map as in `overlap` (objects whose
     centroid is outside go, then pixels outside); a mask has no objects, so it is only cut. Raises ValueError
     for other dtypes, negative ids and shapes that differ.
@@ -49,7 +49,8 @@ def pixel_scores(true: ArrayLike, pred: ArrayLike, region: ArrayLike | None = No
     """
     truth, prediction, inside = checked_maps(_mask_as_labels(true), _mask_as_labels(pred), region)
     scored_px = truth.size if inside is None else int(np.count_nonzero(inside))
-    true_mask, pred_mask = _foreground(truth, inside), _foreground(prediction, inside)
+    true_mask = _foreground(truth, inside, is_mask=np.asarray(true).dtype == bool)
+    pred_mask = _foreground(prediction, inside, is_mask=np.asarray(pred).dtype == bool)
     return _scores(
         PixelCounts(
             hit_px=int(np.count_nonzero(true_mask & pred_mask)),
@@ -106,8 +107,7 @@ def _mask_as_labels(values: ArrayLike) -> NDArray[np.generic]:
     return array.astype(np.uint8) if array.dtype == bool else array
 
 
-def _foreground(labels: Labels, inside: Inside | None) -> NDArray[np.bool_]:
+def _foreground(labels: Labels, inside: Inside | None, is_mask: bool) -> NDArray[np.bool_]:
     if inside is None:
         return labels > 0
-    is_mask = labels.dtype == np.uint8 and labels.max() <= 1
     return (labels > 0) & inside if is_mask else restrict(labels, inside) > 0

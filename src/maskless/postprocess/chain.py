@@ -69,12 +69,14 @@ class Chain:
         """The plain mapping that makes this chain again."""
         return deepcopy(self._spec)
 
-    def __call__(self, maps: Mapping[str, NDArray]) -> NDArray[np.int32]:
-        """The instances, int32 (H, W), 0 = background, of `maps`, each (H, W).
+    def __call__(
+        self, maps: Mapping[str, NDArray], kept: MutableMapping[str, NDArray] | None = None
+    ) -> NDArray[np.int32]:
+        """The instances, int32 (H, W), 0 = background, of `maps`, each (H, W); `kept` as in `results`.
 
         Raises UserError if a map in `needs` is not given, or if `instances` are no labels.
         """
-        instances = self.results(maps)[RESULT]
+        instances = self.results(maps, kept)[RESULT]
         if not np.issubdtype(instances.dtype, np.integer):
             raise UserError(
                 f"the post-processing chain's step '{RESULT}' gives {instances.dtype} instead of "

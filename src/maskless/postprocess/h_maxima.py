@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.morphology import reconstruction
+from skimage.morphology import local_maxima, reconstruction
 
 from maskless.postprocess.binary import label
 from maskless.postprocess.disk import disk
@@ -13,18 +13,23 @@ ROUNDS = 64
 
 
 def h_maxima(values: NDArray, mask: NDArray | None = None, *, height: float) -> NDArray[np.int32]:
-    """Maxima of `values` (H, W) in `mask` (in the image, if absent) that rise by `height`, as markers.
+    """The extended maxima of `values` (H, W) at `height`, as markers (Soille 2003, section 6.3.4).
 
-    A maximum rises by `height` if every way from it, across the four sides of pixels and in or out of the
-    mask, to anything higher first goes down by that much, in the unit of `values` (Soille 2003, section
-    6.3.4); the highest of all always does. A height of 0 leaves every regional maximum. Outside the image
-    there is nothing. int32 (H, W): a maximum is one marker with all pixels of its height that touch across
-    a side, numbered from 1 in reading order; 0 elsewhere.
+    They are the regional maxima of the reconstruction by dilation of `values` - `height` under `values`,
+    across the four sides of pixels. So a marker is a maximum with all that can be reached from it without
+    going down by more than `height`, in the unit of `values`: equal maxima, and nearly equal ones, with no
+    deeper valley between them are one marker. A maximum from which that reaches anything higher is none; the
+    highest of all always is one. A height of 0 leaves every regional maximum. Outside the image there is
+    nothing.
+
+    Of the markers only what lies in `mask` (H, W) is given, all if it is absent; the mask keeps no valley from
+    being crossed outside it, and a marker that it cuts is several. Values are compared in float32. int32
+    (H, W): the markers are numbered from 1 in reading order; 0 elsewhere.
     """
     values = np.ascontiguousarray(values, np.float32)
-    # At the least by what float32 can tell apart: it makes 0 the limit of small heights.
-    lowered = np.minimum(values - np.float32(height), np.nextafter(values, np.float32(-np.inf)))
-    highest = _reconstructed(lowered, values) == lowered
+    levelled = _reconstructed(values - np.float32(height), values)
+    # With nothing around it, for scikit-image finds no maximum in an image that is all of one height.
+    highest = local_maxima(np.pad(levelled, 1, constant_values=-np.inf), connectivity=1)[1:-1, 1:-1]
     return label(highest if mask is None else highest & np.not_equal(mask, 0))
 
 

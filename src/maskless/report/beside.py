@@ -18,7 +18,7 @@ def beside(table: Table, paper: str | None = None) -> list[Table]:
     _refuse_unknown(paper)
     return [
         _joined(table, printed_table(protocol, key), protocol_notes(protocol))
-        for protocol in matching(table.source, table.split, table.part, len(table.images))
+        for protocol in matching(table.source, table.split, table.part, table.images)
         for key in protocol.papers
         if paper in (None, key)
     ]
@@ -38,7 +38,7 @@ def of_other_images(made: Sequence[Table], paper: str) -> list[Table]:
     matched = {
         protocol
         for table in made
-        for protocol in matching(table.source, table.split, table.part, len(table.images))
+        for protocol in matching(table.source, table.split, table.part, table.images)
     }
     return [
         printed_table(protocol, paper)

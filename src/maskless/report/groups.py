@@ -1,13 +1,13 @@
 """Which runs are the same method tried again (other seeds, other folds), and what such a method is called."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maskless.report.column import Column
+from maskless.report.folds import family
 from maskless.report.results import Result
 
 #: Settings of a source that say where it is, or which fold of it was read, and not what is done with it.
@@ -43,14 +43,16 @@ class Scored:
 
 
 def scored(results: Iterable[Result]) -> list[Scored]:
-    """Every (run, source, part) that has scores, in order."""
+    """Every (run, source, part) that has scores, in order; the source by its name, not its label."""
     found = []
     for run in results:
-        for (source, part), scores in run.scores.items():
-            about = run.described.get(source, {})
-            split = str(about.get("split", ""))
-            family, folds = _family(split, about.get("splits") or [split])
-            found.append(Scored(run, source, part, split, family, folds, scores))
+        for (label, part), scores in run.scores.items():
+            about = run.described.get(label, {})
+            source, split = str(about.get("name") or label), str(about.get("split", ""))
+            stem, folds = family(split, about.get("splits") or [split])
+            # Of this source alone, under its own name, whatever else the run was scored on.
+            view = replace(run, label=label, described={source: about}, scores={(source, part): scores})
+            found.append(Scored(view, source, part, split, stem, folds, scores))
     return found
 
 
@@ -85,13 +87,16 @@ def group_names(groups: Sequence[Sequence[Scored]]) -> list[str]:
 def settings(run: Result) -> dict[str, str]:
     """What a run did, flat, but for its seed and its places: runs that agree in it differ by chance alone."""
     dataset, method = run.config.get("dataset") or {}, run.config.get("method") or {}
+    hardware = run.config.get("hardware") or {}
     if run.chain:  # the search is part of the recipe, the numbers that each seed's search finds are not
         method = {key: value for key, value in method.items() if key != "chain"}
     return {
         **_flat(method),
         **_flat({key: value for key, value in dataset.items() if key not in _PLACES}, "dataset."),
+        "precision": str(hardware.get("precision", "")),
         "method": run.method,
         "learnt from": run.learnt_from,
+        "files": run.learnt_files,
         "chain": run.chain,
     }
 
@@ -101,7 +106,7 @@ def _with_settings(run: Result, alike: Sequence[Result]) -> str:
     if len(alike) == 1:
         return run.method
     own, others = settings(run), [settings(other) for other in alike]
-    keys = {key: None for other in others for key in other}
+    keys = {key: None for other in others for key in other if key != "files"}
     differing = [key for key in keys if len({other.get(key) for other in others}) > 1]
     last = Counter(key.rpartition(".")[2] for key in differing)
     told = [
@@ -112,13 +117,6 @@ def _with_settings(run: Result, alike: Sequence[Result]) -> str:
     if not told or len(told) > _SETTINGS_NAMED:
         return run.method
     return f"{run.method} ({', '.join(told)})"
-
-
-def _family(split: str, splits: Sequence[str]) -> tuple[str, int]:
-    """('fold*', 10) for 'fold3' of ten; ('official', 1) for a split that has no siblings."""
-    stem = re.sub(r"\d+$", "", split)
-    siblings = [name for name in splits if stem and re.fullmatch(re.escape(stem) + r"\d+", str(name))]
-    return (f"{stem}*", len(siblings)) if stem != split and len(siblings) > 1 else (split, 1)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

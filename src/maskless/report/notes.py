@@ -8,7 +8,7 @@ from statistics import median
 from maskless.report.column import Column
 from maskless.report.summary import summary
 from maskless.report.table import Table
-from maskless.report.words import metric_name
+from maskless.report.words import by_definition, metric_name
 
 #: Standard errors within which two means of other images cannot be told apart, at the 5 % level.
 _APART = 1.96 * sqrt(2)
@@ -54,7 +54,7 @@ def _resolution(table: Table) -> Iterator[str]:
 
 def _missing(table: Table) -> Iterator[str]:
     for row in table.rows:
-        missing = [f"{metric_name(c)} ({c.definition})" for c in table.columns if c not in row.values]
+        missing = [f"{metric_name(c)} ({by_definition(c)})" for c in table.columns if c not in row.values]
         if row.runs and missing:
             yield (
                 f"{row.name} lacks {_listed(missing)}: no image defines it, or it was scored before it was "

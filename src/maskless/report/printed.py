@@ -27,10 +27,11 @@ _Cells = Mapping[tuple[str, str, str, str], Mapping[str, tuple[str, str]]]
 class Protocol:
     """The images that printed numbers are of. Two protocols are never in one table, whatever their names.
 
-    `source`, `split` and `part` are those of our reader that gives these very images, 'fold*' for a family of
-    folds; empty if none does. `images` is their number, 0 if the paper does not say. `leaky` says where
-    images that are reported on had a part in the learning, `caveats` what else a reader must know; both are
-    sentences. `papers` are the keys of `maskless.metrics.papers.PAPERS` that have rows of it.
+    `source`, `split` and `part` are those of a reader that gives these very images, 'fold*' for a family of
+    folds; empty if none does. `images` is their number, 0 if the paper does not say, and `cases` what is in
+    the name of each (a patient's barcode), empty if names do not tell. `leaky` says where images that are
+    reported on had a part in the learning, `caveats` what else a reader must know; both are sentences.
+    `papers` are the keys of `maskless.metrics.papers.PAPERS` that have rows of it.
     """
 
     key: str
@@ -42,6 +43,7 @@ class Protocol:
     leaky: str = ""
     caveats: tuple[str, ...] = ()
     papers: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
 
 
 @cache
@@ -51,16 +53,21 @@ def protocols() -> Sequence[Protocol]:
     found = []
     for key, about in facts["protocols"].items():
         papers = [_paper(entry["paper"]).key for entry in facts["tables"] if entry["protocol"] == key]
-        about = {**about, "caveats": tuple(about.get("caveats", ()))}
+        about = {**about, **{name: tuple(about.get(name, ())) for name in ("caveats", "cases")}}
         found.append(Protocol(key=key, papers=tuple(dict.fromkeys(papers)), **about))
     return found
 
 
-def matching(source: str, split: str, part: str, n_images: int) -> list[Protocol]:
-    """The protocols of a table's images: the same source, split ('fold*' for folds), part and number."""
-    wanted = (source, split, part, n_images)
+def matching(source: str, split: str, part: str, images: Sequence[str]) -> list[Protocol]:
+    """The protocols of a table's `images`, given by name.
+
+    The same source, split ('fold*' for folds), part and number; and where a protocol lists its cases, each is
+    in the name of exactly one image.
+    """
+    wanted = (source, split, part, len(images))
     readable = [one for one in protocols() if one.source]
-    return [one for one in readable if (one.source, one.split, one.part, one.images) == wanted]
+    alike = [one for one in readable if (one.source, one.split, one.part, one.images) == wanted]
+    return [one for one in alike if all(sum(case in image for image in images) == 1 for case in one.cases)]
 
 
 def printed_rows(protocol: Protocol, paper: str) -> tuple[Row, ...]:
@@ -121,6 +128,7 @@ def _rows(protocol: Protocol, entry: Mapping[str, Any]) -> list[Row]:
                 annotation=Annotation(about["annotation"]),
                 values=values,
                 citation=f"{cite}, table {entry['table']}",
+                lacks=about.get("lacks", ""),
                 note=about.get("note", ""),
             )
         )

@@ -1,15 +1,18 @@
 """What a run directory says of itself, read once: the input of every table and figure."""
 
+import csv
 import hashlib
 import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from math import isinf
 from pathlib import Path
 from typing import Any
 
 from maskless.errors import UserError
 from maskless.report.column import Column
+from maskless.report.folds import family
 from maskless.runs import Run
 from maskless.signals import Annotation
 
@@ -22,17 +25,19 @@ class Result:
     """A run, as a comparison sees it.
 
     `state` is 'finished', 'failed' or 'unfinished'; `why` is empty, or says of the others 'failed: ...'.
-    `learnt_from` names the sources of a training, and is empty if there was none. `trained_on` holds the
-    cases that it has learnt from, `patients` their (source, group), and `chosen_on` the cases that chose its
-    checkpoint or its chain; `annotation` says what a person had to draw. `described` says of each source that
-    is scored, by its label in the scores, what was read. `checkpoint` is the SHA-256 of the weights that were
-    scored, empty if there are none; `chain` is 'tuned' if its post-processing was searched.
+    `learnt_from` names the sources of a training, `learnt_files` their files, both empty if there was none.
+    `trained_on` holds the cases that it has learnt from, `patients` their (source, group), and `chosen_on`
+    the cases that chose its checkpoint or its chain; `annotation` says what a person had to draw. `described`
+    says of each source that is scored, by its label in the scores, what was read. `checkpoint` is the SHA-256
+    of the weights as they are now, empty if there are none; `chain` is 'tuned' if its post-processing was
+    searched. `label` is what the source of a table is called in the run's own files, where it is in a table.
     """
 
     path: Path
     study: str
     method: str
     learnt_from: str
+    learnt_files: str
     trained_on: frozenset[str]
     patients: frozenset[tuple[str, str]]
     chosen_on: frozenset[str]
@@ -46,6 +51,7 @@ class Result:
     described: Mapping[str, Mapping[str, Any]]
     checkpoint: str
     chain: str
+    label: str
     scores: Scores
     epochs: Sequence[Mapping[str, float]]
 
@@ -55,19 +61,36 @@ class Result:
 
 
 def read_result(run: Run) -> Result:
-    """Read the files of a run but its checkpoints. Raises UserError naming the file that is at fault."""
+    """Read the files of a run but its checkpoints. Raises UserError naming what is at fault."""
+    try:
+        return _read(run)
+    except (AttributeError, LookupError, TypeError, ValueError, OSError, csv.Error) as error:
+        # A run directory may be anybody's, and hold anything.
+        raise UserError(f"{run.path} cannot be read, its files are not those of a run: {error}") from error
+
+
+def _read(run: Run) -> Result:
     config, about, data, state = run.config, run.about, run.data, run.state
+    for key in ("method", "dataset", "choices", "hardware"):
+        if not isinstance(config.get(key) or {}, Mapping):
+            raise UserError(f"{run.path}/config.yaml is no configuration of a run: its {key} is no mapping")
+    described = {str(about.get("name")): about for about in data.values()} | run.scored
+    for label, source in described.items():
+        if not all(isinstance(source.get(key) or {}, Mapping) for key in ("parts", "groups", "cases")):
+            raise UserError(f"{run.path} does not describe {label} as a run does: score it again")
     epochs = _epochs(run)
     tuned = run.chain is not None
+    trained = bool(epochs or (config.get("method") or {}).get("epochs"))
     word = str(state.get("state"))
     return Result(
         path=run.path,
         study=str(about.get("study", "")),
         method=str((config.get("choices") or {}).get("method") or run.path.name),
-        learnt_from=_learnt_from(data) if epochs else "",
-        trained_on=_cases(data, "train", data if epochs else ()) | _of_others(config),
-        patients=_patients(data) if epochs else frozenset(),
-        chosen_on=_cases(data, "val", ("main",) if epochs or tuned else ()),
+        learnt_from=_learnt_from(data) if trained else "",
+        learnt_files=_learnt_files(data) if trained else "",
+        trained_on=_cases(data, "train", data if trained else ()) | _of_others(config),
+        patients=_patients(data) if trained else frozenset(),
+        chosen_on=_cases(data, "val", ("main",) if trained or tuned else ()),
         annotation=_annotation(about),
         seed=str(config.get("seed", "")),
         state=word if word in ("finished", "failed") else "unfinished",
@@ -75,9 +98,10 @@ def read_result(run: Run) -> Result:
         command=shlex.join(about.get("command", ())),
         commit=str(about.get("commit") or ""),
         config=config,
-        described={str(about.get("name")): about for about in data.values()} | run.scored,
-        checkpoint=_checkpoint(run) if epochs else "",
+        described=described,
+        checkpoint=_checkpoint(run) if trained else "",
         chain="tuned" if tuned else "",
+        label="",
         scores=_by_part(run),
         epochs=epochs,
     )
@@ -136,7 +160,8 @@ def _patients(data: Mapping[str, Mapping[str, Any]]) -> frozenset[tuple[str, str
 
 def _of_others(config: Mapping[str, Any]) -> frozenset[str]:
     """What a method says that its weights were trained on: cases, or names of whole sources."""
-    return frozenset(map(str, (config.get("method") or {}).get("trained_on") or ()))
+    named = (config.get("method") or {}).get("trained_on") or ()
+    return frozenset([named] if isinstance(named, str) else map(str, named))
 
 
 def _annotation(about: Mapping[str, Any]) -> Annotation | None:
@@ -152,6 +177,16 @@ def _checkpoint(run: Run) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (UserError, OSError):  # runs are copied without their weights to be compared
         return ""
+
+
+def _learnt_files(data: Mapping[str, Mapping[str, Any]]) -> str:
+    """The fingerprints of what was learnt from; folds of one family have one name."""
+    words = []
+    for role, about in data.items():
+        split = str(about.get("split", ""))
+        name, folds = family(split, about.get("splits") or [split])
+        words.append(f"{role} {name if folds > 1 else about.get('sha256')}")
+    return ", ".join(words)
 
 
 def _why(state: Mapping[str, Any]) -> str:
@@ -181,7 +216,14 @@ def _by_part(run: Run) -> Scores:
         for row in run.scores:
             column = Column(row["metric"], row["definition"], row["region"])
             images = scores.setdefault((row["source"], row["split"]), {}).setdefault(column, {})
-            images[row["image"]] = float(row["value"])
+            images[row["image"]] = _finite(row["value"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{run.path}/scores.csv cannot be read ({error!r}): score the run again") from error
     return scores
+
+
+def _finite(word: str) -> float:
+    value = float(word)
+    if isinf(value):
+        raise ValueError(f"{word!r} is no score")
+    return value

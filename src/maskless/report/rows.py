@@ -33,12 +33,19 @@ def row_of(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
 
 def _has_learnt_from(entry: Scored, image: str) -> bool:
     """Whether the run that scored the image has learnt from its tissue; other folds' runs may well have."""
-    return not entry.run.trained_on.isdisjoint({_case(entry, image), str(entry.about.get("name"))})
+    also = entry.about.get("same_tissue") or ()
+    return not entry.run.trained_on.isdisjoint({_case(entry, image), str(entry.about.get("name")), *also})
 
 
 def _remarks(group: Sequence[Scored], seen: Collection[str]) -> Iterator[str]:
     if any(_case(entry, image) in entry.run.chosen_on for entry in group for image in entry.images):
         yield "chosen on these images"
+    if any(entry.run.chain for entry in group):
+        yield "its post-processing was tuned on validation images, with their masks"
+    if any(entry.run.learnt_from and not entry.run.trained_on for entry in group):
+        yield "which images it has learnt from is not recorded"
+    if len({entry.run.commit for entry in group}) > 1:
+        yield "its runs are of several commits"
     known = {
         image
         for entry in group
@@ -54,11 +61,20 @@ def _remarks(group: Sequence[Scored], seen: Collection[str]) -> Iterator[str]:
 
 
 def _lacks(group: Sequence[Scored]) -> str:
+    """Why the row's values are not those of all images, folds and seeds; empty if they are."""
     first = group[0]
     if first.run.state != "finished":
         return first.run.state
-    folds = len({entry.split for entry in group})
-    return f"{folds} of {first.folds} folds" if folds < first.folds else ""
+    for entry in group:
+        listed = (entry.about.get("parts") or {}).get(entry.part) or entry.images
+        if missing := len(set(listed) - entry.images):
+            return f"{len(listed) - missing} of {len(listed)} images of {entry.split} scored"
+    folds, seeds = len({entry.split for entry in group}), len({entry.run.seed for entry in group})
+    if folds < first.folds:
+        return f"{folds} of {first.folds} folds"
+    return f"{len(group)} of {folds * seeds} runs, {folds} folds by {seeds} seeds" * (
+        len(group) < folds * seeds
+    )
 
 
 def _case(entry: Scored, image: str) -> str:

@@ -33,6 +33,10 @@ class Interval:
     high: float
 
 
+#: By the name of a row and a column, the row's difference to another one.
+Intervals = Mapping[tuple[str, Column], Interval]
+
+
 @dataclass(frozen=True)
 class Row:
     """A method: measured in one or several runs of the same recipe, or printed in a paper.

@@ -1,15 +1,23 @@
 """Runs to tables: one for each set of images that runs were scored on, a row a method."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from maskless.errors import UserError, did_you_mean
-from maskless.metrics import COUNTS, HIGHER_IS_BETTER, STANDARD, scores_of_counts
-from maskless.report.bootstrap import Scores, interval_of_means, interval_of_pooled
+from maskless.metrics import COUNTS, HIGHER_IS_BETTER, STANDARD, Key, scores_of_counts
+from maskless.report.bootstrap import (
+    Counts,
+    Scores,
+    Statistic,
+    interval,
+    mean_of_images,
+    score_of_counts,
+)
 from maskless.report.column import Column
 from maskless.report.groups import Scored, group_names, same_recipe, scored
 from maskless.report.notes import notes
@@ -36,7 +44,7 @@ def tables(results: Sequence[Result], columns: Sequence[str] = ()) -> list[Table
     Raises UserError for a column that does not exist.
     """
     entries = scored(results)
-    wanted = [_wanted(word, entries) for word in columns]
+    wanted = list(dict.fromkeys(_wanted(word, entries) for word in columns))
     groups: dict[tuple[str, str, str, object], list[Scored]] = {}
     for entry in entries:
         files = (entry.images, entry.about.get("sha256")) if entry.folds == 1 else None
@@ -67,8 +75,8 @@ def best(table: Table) -> set[tuple[str, Column]]:
 def intervals(table: Table, against: str) -> dict[tuple[str, Column], Interval]:
     """The paired bootstrap interval of each measured row's difference to the row called `against`.
 
-    Paired by image, so only rows with scores of every image have one. Raises UserError if there is no
-    measured row of that name.
+    The difference is that of the values shown; rows that lack images or folds have none. Raises UserError if
+    there is no measured row of that name.
     """
     measured = [row for row in table.rows if row.runs]
     reference = next((row for row in measured if row.name == against), None)
@@ -78,8 +86,8 @@ def intervals(table: Table, against: str) -> dict[tuple[str, Column], Interval]:
     found = {}
     for row in measured:
         for column in table.columns if row is not reference else ():
-            if interval := _interval(table, row, reference, column):
-                found[row.name, column] = interval
+            if one := _interval(table, row, reference, column):
+                found[row.name, column] = one
     return found
 
 
@@ -131,28 +139,43 @@ def _table(key: tuple[str, str, str], entries: Sequence[Scored], wanted: Sequenc
 def _interval(table: Table, row: Row, other: Row, column: Column) -> Interval | None:
     if column not in row.values or column not in other.values or row.lacks or other.lacks:
         return None
+    own, others = (_statistic(table, one, column) for one in (row, other))
+    return interval(own, others, _strata(table, row)) if own and others else None
+
+
+def _statistic(table: Table, row: Row, column: Column) -> Statistic | None:
+    """What the table shows of a row in a column, for any number of times that an image counts."""
+    folds = [str(run.described.get(table.source, {}).get("split", "")) for run in row.runs]
+    scores = [run.scores[table.source, table.part] for run in row.runs]
     if column.over == "images":
-        return interval_of_means(_scores(table, row, column), _scores(table, other, column))
-    own, others = (_count_arrays(table, one, column.region) for one in (row, other))
-    return interval_of_pooled(own, others, _score_of_counts(column)) if own and others else None
+        return mean_of_images(np.stack([_values(table, one.get(column, {}), nan) for one in scores]), folds)
+    counts = [
+        {
+            (known.metric, known.definition): _values(table, values, 0.0)
+            for known, values in one.items()
+            if known.metric in COUNTS and known.region == column.region
+        }
+        for one in scores
+    ]
+    if not all(counts):
+        return None
+    return score_of_counts(counts, folds, partial(_one_score, (column.metric, column.definition)))
 
 
-def _scores(table: Table, row: Row, column: Column) -> Scores:
-    values = row.by_image[column]
-    return np.array([values.get(image, nan) for image in table.images])
-
-
-def _count_arrays(table: Table, row: Row, region: str) -> dict[tuple[str, str], Scores]:
-    return {
-        (column.metric, column.definition): _scores(table, row, column)
-        for column in row.by_image
-        if column.metric in COUNTS and column.region == region
+def _strata(table: Table, row: Row) -> NDArray[np.int64]:
+    """The fold of each image, numbered; one for all if the table is of no folds."""
+    fold_of = {
+        image: str(run.described.get(table.source, {}).get("split", ""))
+        for run in row.runs
+        for values in run.scores[table.source, table.part].values()
+        for image in values
     }
+    return np.unique([fold_of[image] for image in table.images], return_inverse=True)[1]
 
 
-def _score_of_counts(column: Column) -> Callable[[Mapping[tuple[str, str], Scores]], Scores]:
-    return partial(_one_score, (column.metric, column.definition))
+def _values(table: Table, of_images: Mapping[str, float], missing: float) -> Scores:
+    return np.array([of_images.get(image, missing) for image in table.images])
 
 
-def _one_score(key: tuple[str, str], counts: Mapping[tuple[str, str], Scores]) -> Scores:
+def _one_score(key: Key, counts: Counts) -> Scores:
     return scores_of_counts(counts)[key]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.metrics.papers import PAPERS
 from maskless.report.column import Column
+from maskless.report.results import Result
 from maskless.report.table import Interval, Row, Table, Value
 from maskless.signals import Annotation
 
@@ -23,6 +24,8 @@ _WORDS = {
     "pq": "PQ",
     "sq": "SQ",
 }
+#: Characters of a fingerprint, commit or checkpoint's hash that are shown.
+SHORT = 12
 #: What the rows of a group have cost a person who annotates.
 _COST = {
     Annotation.NONE: "no annotation",
@@ -38,6 +41,13 @@ class Footnotes(NamedTuple):
 
     marks: Mapping[str, str]
     texts: Sequence[tuple[str, str]]
+
+
+class Provenance(NamedTuple):
+    """The command line of a run, and its folder, state, seed, commit, weights and data, as far as known."""
+
+    command: str
+    facts: Sequence[str]
 
 
 def metric_name(column: Column) -> str:
@@ -105,7 +115,7 @@ def spread(table: Table) -> str:
         words = [f"{word} ({', '.join(names)})" if len(over) > 1 else word for word, names in over.items()]
         sentences.append(f"Mean over images ± standard deviation over {'; over '.join(words)}.")
     if any(column.over == "pooled" for column in table.columns):
-        sentences.append("Pooled: one score of the nuclei or pixels of all images.")
+        sentences.append(f"Pooled: one score of the nuclei or pixels of all images{_of_runs(table)}.")
     if any(row.citation for row in table.rows):
         sentences.append("In italics: printed in a paper, not measured here.")
     return " ".join(sentences)
@@ -118,6 +128,11 @@ def footnotes(table: Table) -> Footnotes:
     letter = {text: _letter(number) for number, text in enumerate(texts)}
     marks = {name: ", ".join(letter[text] for text in texts) for name, texts in of_rows.items() if texts}
     return Footnotes(marks, [(letter[text], text) for text in texts])
+
+
+def provenance(table: Table) -> list[tuple[str, list[Provenance]]]:
+    """The name of each measured row, and where each of its runs is from."""
+    return [(row.name, [_provenance(table, run) for run in row.runs]) for row in table.rows if row.runs]
 
 
 def difference(interval: Interval) -> str:
@@ -137,6 +152,30 @@ def told_apart(against: str, intervals: Mapping[tuple[str, Column], Interval]) -
         f"have it. {inside} of the {count(len(intervals), 'interval')} hold 0: there the images cannot tell "
         "the two apart."
     )
+
+
+def _provenance(table: Table, run: Result) -> Provenance:
+    about = run.described.get(table.source, {})
+    # Runs are copied without their weights to be compared; one without epochs never had any.
+    weights = run.checkpoint[:SHORT] or ("not there" if run.epochs else "")
+    facts = [
+        str(run.path),
+        run.state,
+        f"seed {run.seed}" if run.seed else "",
+        f"commit {run.commit[:SHORT]}{' with changes' * run.commit.endswith('+')}" if run.commit else "",
+        f"weights {weights}" if weights else "",
+        f"data {str(about['sha256'])[:SHORT]}" if about.get("sha256") else "",
+        f"licence of the data {about['licence']}" if about.get("licence") else "",
+    ]
+    return Provenance(run.command, tuple(filter(None, facts)))
+
+
+def _of_runs(table: Table) -> str:
+    """What runs are pooled by themselves, if any row has several: their scores are then averaged."""
+    pooled = [c for c in table.columns if c.over == "pooled"]
+    averaged = {v.of for row in table.rows for c in pooled if (v := row.values.get(c)) and v.count > 1}
+    over = [word for word in ("seeds", "folds") if word in averaged]
+    return f" of a run, averaged over {' and '.join(over)}" if over else ""
 
 
 def _texts(table: Table, row: Row) -> list[str]:

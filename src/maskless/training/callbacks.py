@@ -67,7 +67,8 @@ class Scores(Callback):
         self, trainer: Trainer, module: LightningModule, outputs: Any, *_: Any
     ) -> None:
         sample: Sample = outputs["sample"]
-        self.scores.update(sample[Signal.INSTANCES], outputs["instances"], sample.item.id)
+        region = sample.signals.get(Signal.REGION)
+        self.scores.update(sample[Signal.INSTANCES], outputs["instances"], sample.item.id, region)
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         for name, value in self.scores.compute().items():

@@ -31,6 +31,18 @@ def test_accuracy_is_pooled_if_every_row_has_it_pooled():
     assert "accuracy, mean over images" in texts_of(mixed[0].svg)
 
 
+def test_what_is_pooled_is_said_of_a_run_where_there_are_several(tmp_path):
+    values = {accuracy(t, over): measured(0.5) for t in (0.5, 0.55) for over in ("images", "pooled")}
+    table = table_with(Row("a", None, values))
+    runs = table_of(*(made_run(tmp_path, seed=k, scores={"1": {"aji": 0.5}}) for k in (1, 2))).rows[0].runs
+    of_folds = dataclasses.replace(table, split="fold*")
+    of_seeds = dataclasses.replace(table, rows=(dataclasses.replace(table.rows[0], runs=runs),))
+    for one in (of_folds, of_seeds):
+        texts = texts_of(charts(one)[0].svg)
+        assert "accuracy, pooled over the images of a run" in texts
+        assert "accuracy, pooled over all images" not in texts
+
+
 def test_one_threshold_is_no_curve():
     assert charts(table_with(Row("a", None, {accuracy(0.5): measured(0.5)}))) == []
 
@@ -44,9 +56,10 @@ def test_scores_stand_against_annotation_once_there_are_two_kinds():
     (chart,) = charts(table_with(*rows))
     texts = texts_of(chart.svg)
     assert {"floor (seen)", "theirs", "measured", "printed", "AJI (kumar)"} <= set(texts)
-    assert "unknown" not in texts
-    assert chart.caption.endswith("Bars are one standard deviation over images.")
-    assert charts(table_with(*rows[:1])) == []
+    assert {"unknown", "not recorded"} <= set(texts)
+    assert "not recorded" not in texts_of(charts(table_with(*rows[:2]))[0].svg)
+    assert chart.caption.endswith("Bars are one standard deviation over images or seeds.")
+    assert charts(table_with(rows[0], rows[2])) == []
 
 
 def test_a_paper_has_a_chart_of_its_own_aji():
@@ -77,4 +90,5 @@ def test_training_shows_the_runs_that_have_trained(tmp_path):
     assert chart is not None
     assert "one" in texts_of(chart.svg)
     assert "two" not in texts_of(chart.svg)
+    assert chart.caption.endswith("the validation AJI is, on one data set.")
     assert training({"two": untrained}) is None

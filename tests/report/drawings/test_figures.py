@@ -63,6 +63,20 @@ def test_lines_are_named_outside_the_axes_in_the_order_in_which_they_begin():
     assert not legend.get_window_extent().overlaps(axes.get_window_extent())
 
 
+@pytest.mark.parametrize("number", [2, 19, 30, 60])
+def test_a_legend_is_never_cut(number):
+    names = [f"method {k}" for k in range(number)]
+    for figure in (
+        by_threshold([Line(name, [0.5, 1], [0.5, 0]) for name in names], "IoU", "accuracy"),
+        curves([Curve(name, [2, 1], [0.1, 0.2]) for name in names]),
+    ):
+        FigureCanvasAgg(figure).draw()
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+        assert figure.bbox.y0 <= box.y0 <= box.y1 <= figure.bbox.y1
+        assert all(axes.get_window_extent().height > 150 for axes in figure.axes)
+
+
 def test_measured_points_are_filled_and_printed_ones_hollow():
     points = [Point("ours", 0, 0.4, 0.1), Point("theirs", 1, 0.5, None, printed=True)]
     figure = by_group(points, ["none", "points"], "AJI")
@@ -83,12 +97,13 @@ def test_measured_points_are_filled_and_printed_ones_hollow():
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["measured", "printed"]
 
 
-def test_names_of_equal_points_do_not_lie_on_each_other():
-    figure = by_group([Point(f"method {k}", 0, 0.5, 0.1) for k in range(8)], ["none", "points"], "AJI")
+@pytest.mark.parametrize("number", [8, 60])
+def test_names_of_equal_points_do_not_lie_on_each_other(number):
+    figure = by_group([Point(f"method {k}", 0, 0.5, 0.1) for k in range(number)], ["none", "points"], "AJI")
     (axes,) = figure.axes
     FigureCanvasAgg(figure).draw()
     boxes = [text.get_window_extent() for text in axes.texts]
-    assert len(boxes) == 8
+    assert len(boxes) == number
     assert not [(a, b) for k, a in enumerate(boxes) for b in boxes[:k] if a.overlaps(b)]
     assert all(axes.get_window_extent().contains(*corner) for box in boxes for corner in box.corners())
 

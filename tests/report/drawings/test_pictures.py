@@ -1,11 +1,13 @@
+import csv
+
 import numpy as np
 import pytest
-from made_runs import made_run, predicted_run, score_rows
+from made_runs import SYNTHETIC, made_run, predicted_run, score_rows
 from test_outline_path import area_px
 from test_scored_images import table_of
 
 from maskless.data.readers.synthetic import Synthetic
-from maskless.report.drawings import tissue
+from maskless.report.drawings import scored_images, tissue
 from maskless.report.drawings.pictures import pictures
 from maskless.report.drawings.scored_images import find_source
 from maskless.signals import Signal
@@ -104,8 +106,7 @@ def test_a_row_without_label_maps_says_how_to_keep_them(tmp_path):
     shown, notes = pictures(table_of(bare, predicted_run(tmp_path, "full")), 1)
     assert [one.row for one in shown] == ["full"]
     (note,) = notes
-    assert note.startswith("bare has not kept its label maps; ")
-    assert f"maskless evaluate run={bare.path} predictions=true" in note
+    assert note == "bare has not kept its label maps: score it again with predictions=true."
 
 
 def test_images_that_are_no_longer_there_are_named(tmp_path, monkeypatch):
@@ -114,9 +115,52 @@ def test_images_that_are_no_longer_there_are_named(tmp_path, monkeypatch):
     shown, notes = pictures(table, 3)
     assert shown == []
     assert notes == [
-        "The images of threshold cannot be read any more: 5 of its images are no longer there, "
-        "test-0000 for one."
+        "The images of threshold cannot be read any more: the configurations of the runs name other data, or "
+        "it has changed: 5 of the 5 images that were scored are not in it, test-0000 for one."
     ]
+
+
+def test_each_fold_shows_its_own_images(tmp_path, monkeypatch):
+    """Fold k has tested on the images k and k + 3, and its own configuration has no more than it needs."""
+    monkeypatch.setattr(
+        scored_images,
+        "build",
+        lambda spec, trust: Synthetic(size_px=64, tiles={"test": int(spec["data_root"])}),
+    )
+    runs, of_fold = [], {}
+    for k in range(3):
+        images = [f"test-000{n}" for n in (k, k + 3) if n < 5]
+        tiles = 1 + int(images[-1][-1])
+        run = predicted_run(
+            tmp_path, lost=k, split=f"fold{k}", dataset={**SYNTHETIC, "data_root": str(tiles)}
+        )
+        rows = [row for row in csv.DictReader((run.path / "scores.csv").open()) if row["image"] in images]
+        (run.path / "scores.csv").unlink()
+        run.add_scores(rows)
+        runs.append(run)
+        of_fold |= dict.fromkeys(images, f"fold{k}")
+    shown, notes = pictures(table_of(*runs), 5)
+    assert notes == []
+    assert len(shown) == 5
+    assert {one.stands_for.rpartition(" ")[2] for one in shown} == {"5"}
+    assert {one.tissue.image: one.caption.partition(": ")[0] for one in shown} == of_fold
+
+
+def test_of_seeds_the_caption_says_which_it_is_and_what_it_was_ranked_by(tmp_path):
+    bare = made_run(tmp_path, seed=0, scores={f"test-000{k}": {"aji": 0.5} for k in range(5)})
+    shown, _ = pictures(table_of(bare, predicted_run(tmp_path, seed=7)), 1)
+    found = f"{shown[0].tissue.nuclei} nuclei found"
+    assert shown[0].caption == f"seed 7 (mean AJI of 2 seeds 0.750): AJI 1.000, {found}"
+
+
+def test_a_fold_without_label_maps_does_not_hide_the_others(tmp_path):
+    kept = predicted_run(tmp_path, split="fold0")
+    bare = made_run(tmp_path, scores={"far": {"aji": 0.0}}, split="fold1")
+    shown, notes = pictures(table_of(kept, bare), 2)
+    assert [one.stands_for for one in shown] == ["best of 6"]
+    (note,) = notes
+    assert note.startswith("far cannot be shown for threshold: its label map was not kept, or is lost (")
+    assert note.endswith(": score it again with predictions=true.")
 
 
 def test_no_picture_is_made_if_none_is_asked_for(tmp_path):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
@@ -6,9 +8,9 @@ from made_runs import SYNTHETIC, TILES, made_run, predicted_run
 from maskless.data.readers.synthetic import Synthetic
 from maskless.errors import UserError
 from maskless.report.drawings import scored_images
-from maskless.report.drawings.scored_images import chosen, find_source, keeper
+from maskless.report.drawings.scored_images import chosen, find_source, keeper, keeps_any, label_map, scorers
 from maskless.report.results import Result, read_result
-from maskless.report.table import Table
+from maskless.report.table import Row, Table
 from maskless.report.tables import tables
 
 
@@ -22,9 +24,10 @@ def with_run(*runs) -> tuple[Table, Result]:
     return table, table.rows[0].runs[0]
 
 
-def ranked(tmp_path, values) -> tuple[Table, Result]:
+def ranked(tmp_path, values) -> tuple[Table, Row]:
     scores = {f"{k:02}": {"aji": value} for k, value in enumerate(values)}
-    return with_run(made_run(tmp_path, scores=scores))
+    table = table_of(made_run(tmp_path, scores=scores))
+    return table, table.rows[0]
 
 
 @pytest.mark.parametrize(
@@ -58,26 +61,55 @@ def test_images_without_an_aji_are_not_ranked(tmp_path):
     assert chosen(*ranked(tmp_path, [np.nan, np.nan]), 1) == [("00", "")]
 
 
-def test_a_run_is_ranked_by_its_own_scores(tmp_path):
-    """Two seeds disagree on what is best; the pictures are of one of them."""
+def test_seeds_are_ranked_by_their_mean(tmp_path):
+    """Every seed has another best image, and the mean of both a third."""
+    ajis = [{"1": 0.9, "2": 0.7, "3": 0.0}, {"1": 0.1, "2": 0.6, "3": 0.8}]
     runs = [
-        made_run(tmp_path, seed=seed, scores={"1": {"aji": a}, "2": {"aji": 1 - a}})
-        for seed, a in ((0, 0.9), (1, 0.1))
+        made_run(tmp_path, seed=seed, scores={image: {"aji": aji} for image, aji in of_seed.items()})
+        for seed, of_seed in enumerate(ajis)
     ]
     table = table_of(*runs)
     (row,) = table.rows
-    assert [[image for image, _ in chosen(table, run, 2)] for run in row.runs] == [["1", "2"], ["2", "1"]]
+    assert chosen(table, row, 3) == [("2", "best of 3"), ("1", "median of 3"), ("3", "worst of 3")]
+    assert scorers(table, row, "1") == list(row.runs)
 
 
-def test_the_first_run_that_has_kept_its_label_maps(tmp_path):
-    bare = made_run(tmp_path, seed=0, scores={f"test-000{k}": {"aji": 0.5} for k in range(5)})
-    table = table_of(bare, predicted_run(tmp_path, seed=1), predicted_run(tmp_path, seed=2))
+def test_folds_are_ranked_together(tmp_path):
+    runs = [
+        made_run(tmp_path, scores={f"{k}-{n}": {"aji": (n * 3 + k) / 9} for n in range(2)}, split=f"fold{k}")
+        for k in range(3)
+    ]
+    table = table_of(*runs)
     (row,) = table.rows
-    found = keeper(table, row)
-    assert found is not None
-    assert found.seed == "1"
+    assert chosen(table, row, 2) == [("2-1", "best of 6"), ("0-0", "worst of 6")]
+    assert [run.path for run in scorers(table, row, "2-1")] == [runs[2].path]
+
+
+def test_images_of_all_folds_are_the_first_ones_without_any_aji(tmp_path):
+    runs = [made_run(tmp_path, scores={f"{k}": {"dice": 0.5}}, split=f"fold{k}") for k in range(3)]
+    table = table_of(*runs)
+    assert chosen(table, table.rows[0], 3) == [("0", ""), ("1", ""), ("2", "")]
+
+
+def test_the_first_run_that_has_kept_the_label_map(tmp_path):
+    bare = made_run(tmp_path, seed=0, scores={f"test-000{k}": {"aji": 0.5} for k in range(5)})
+    kept = [predicted_run(tmp_path, seed=seed) for seed in (1, 2)]
+    (kept[0].path / "predictions/synthetic/test/test-0003.png").unlink()
+    table = table_of(bare, *kept)
+    (row,) = table.rows
+    seeds = {image: keeper(table, row, image).seed for image in ("test-0000", "test-0003")}
+    assert seeds == {"test-0000": "1", "test-0003": "2"}
+    assert keeps_any(table, row)
     only = table_of(bare)
-    assert keeper(only, only.rows[0]) is None
+    assert keeper(only, only.rows[0], "test-0000") is None
+    assert not keeps_any(only, only.rows[0])
+
+
+def test_label_maps_are_in_the_folder_of_the_label(tmp_path):
+    table, run = with_run(predicted_run(tmp_path))
+    there = run.path / "predictions/synthetic/test/1.png"
+    assert label_map(table, run, "1") == there
+    assert label_map(table, replace(run, label="again"), "1") == run.path / "predictions/again/test/1.png"
 
 
 def test_the_source_is_found_again(tmp_path):
@@ -114,8 +146,11 @@ def test_data_root_is_where_the_data_is_today(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("run", "why"),
     [
-        ({"scores": {"test-0099": {"aji": 0.5}}}, "1 of its images are no longer there, test-0099"),
-        ({"scores": {"test-0000": {"aji": 0.5}}, "source": "elsewhere"}, "no run has elsewhere"),
+        ({"scores": {"test-0099": {"aji": 0.5}}}, "name other data, or it has changed: 1 of the 1"),
+        (
+            {"scores": {"test-0000": {"aji": 0.5}}, "source": "elsewhere"},
+            "name other data: none of it is called elsewhere",
+        ),
         ({"scores": {"test-0000": {"aji": 0.5}}, "dataset": {"_target_": "os.system"}}, "outside maskless"),
     ],
 )

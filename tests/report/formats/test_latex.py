@@ -4,8 +4,11 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+from made_runs import made_run
 from made_tables import made_intervals, made_table
+from test_scored_images import table_of
 
+from maskless.report.column import Column
 from maskless.report.formats.latex import latex
 from maskless.report.printed import printed_table, protocols
 from maskless.report.table import Table
@@ -20,6 +23,10 @@ def grid(text: str) -> list[list[str]]:
     return [re.split(rf"{FREE}&", line.removesuffix(r"\\")) for line in lines]
 
 
+def without_comments(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.startswith("% "))
+
+
 def every_table() -> list[Table]:
     of_papers = [printed_table(protocol, paper) for protocol in protocols() for paper in protocol.papers]
     return [made_table(), *of_papers]
@@ -27,7 +34,7 @@ def every_table() -> list[Table]:
 
 @pytest.mark.parametrize("table", every_table(), ids=lambda table: f"{table.source}-{table.paper}")
 def test_braces_columns_and_environments_balance(table):
-    text = latex(table, "threshold", made_intervals())
+    text = without_comments(latex(table, "threshold", made_intervals()))
     depth = 0
     for sign in re.findall(rf"{FREE}[{{}}]", text):
         depth += 1 if sign == "{" else -1
@@ -74,11 +81,35 @@ def test_the_caption_is_one_line_and_the_notes_follow():
     assert r"\textsuperscript{b} printed: Liu et al., table 2." in text
 
 
+def test_runs_and_what_the_document_needs_are_comments(tmp_path):
+    table = table_of(made_run(tmp_path, "a", 3, {"1": {"aji": 0.5}}, epochs=1))
+    (row,) = table.rows
+    run = replace(row.runs[0], command="maskless\nevaluate\r\\bad {")
+    text = latex(replace(table, rows=(replace(row, runs=(run,)),)))
+    head = text[: text.index(r"\begin{table}")].splitlines()
+    assert all(line.startswith("% ") for line in head)
+    assert r"\usepackage{booktabs,graphicx}" in head[0]
+    assert "lualatex" in " ".join(head)
+    assert head[-1].startswith(f"% a: maskless evaluate \\bad {{, {run.path}, finished, seed 3, ")
+    assert head[-1].endswith(", weights not there, data 0123456789ab, licence of the data CC0")
+
+
+@pytest.mark.parametrize(("columns", "fitted"), [(6, False), (7, True)])
+def test_a_wide_table_is_fitted_to_the_line(columns, fitted):
+    of_one = [Column("aji", str(k)) for k in range(columns)]
+    text = latex(replace(made_table(), columns=tuple(of_one)))
+    assert (r"\resizebox{\linewidth}{!}{\begin{tabular}" in text) == fitted
+    assert (r"\end{tabular}}" in text) == fitted
+
+
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="needs pdflatex")
 def test_it_compiles(tmp_path):
     odd = replace(made_table(), title="\\x {a} #1 ~ ^ $ & % _ é ü µm <|>", notes=("a \\ b",))
-    text = "\n".join(latex(table, "threshold", made_intervals()) for table in (odd, every_table()[3]))
-    document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{text}\end{{document}}"
+    wide = replace(odd, columns=odd.columns * 3)
+    text = "\n".join(latex(table, "threshold", made_intervals()) for table in (odd, wide, every_table()[3]))
+    document = (
+        rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{text}\end{{document}}"
+    )
     (tmp_path / "a.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=False)

@@ -1,6 +1,9 @@
 import re
+from dataclasses import replace
 
+from made_runs import made_run
 from made_tables import AJI, made_intervals, made_table
+from test_scored_images import table_of
 
 from maskless.report.formats.markdown import markdown
 
@@ -55,6 +58,24 @@ def test_footnotes_and_notes_follow_and_hold_no_markup():
     assert "<sup>b</sup> printed: Liu et al., table 2" in text
     assert "- 50 % is \\_half\\_ \\#1." in text
     assert text.index("<sup>c</sup> not compared: 3 of 10 folds") > text.rindex("| ")
+
+
+def test_the_runs_behind_measured_rows_are_listed(tmp_path):
+    table = table_of(made_run(tmp_path, "a_b", 3, {"1": {"aji": 0.5}}, epochs=1))
+    (run,) = table.rows[0].runs
+    text = markdown(table)
+    told = "The runs behind the measured rows:\n\n- a\\_b: `maskless evaluate method=a_b 'note=two words'`, "
+    assert told in text
+    assert text.endswith(", weights not there, data 0123456789ab, licence of the data CC0\n")
+    assert re.sub(r"\\(.)", r"\1", text).count(f"{run.path}, finished, seed 3, ") == 1
+    assert "runs behind" not in markdown(made_table())
+
+
+def test_a_command_stays_code_whatever_is_in_it(tmp_path):
+    table = table_of(made_run(tmp_path, "a", 3, {"1": {"aji": 0.5}}))
+    (row,) = table.rows
+    odd = replace(row, runs=(replace(row.runs[0], command="maskless `a` <b>\n``| x"),))
+    assert ": ``` maskless `a` <b> ``| x ```, " in markdown(replace(table, rows=(odd,)))
 
 
 def test_an_empty_table_of_one_row_is_a_table():

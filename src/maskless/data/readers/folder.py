@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
+from maskless.data.barcode import tcga_case
 from maskless.data.derive import complete, to_read
 from maskless.data.images import SUFFIXES, image_size, pair_problems, read_image, read_labels
 from maskless.data.source import PARTS, Source, Split
@@ -27,7 +28,7 @@ class Folder(Source):
                                          PNG or TIFF, one id a nucleus, 0 background
 
     Other files, hidden ones and folders further down are left alone. `power` (40 for 40x) and `mpp` (µm/px)
-    are the images' own, if known.
+    are the images' own, if known. A TCGA barcode in a name says which tissue an image shows (its case).
 
     Splits: one, 'random', which divides the images by patient or slide in the shares of `fractions`. `group`
     is a regular expression whose first group finds the patient in a file's name without its ending ('(.*)_'
@@ -74,7 +75,7 @@ class Folder(Source):
     def splits(self) -> Mapping[str, Split]:
         """'random': by patient, in the shares of `fractions`."""
         self._check()
-        items = [Item(name, self._patient(name) or name) for name in self._images]
+        items = [Item(name, self._patient(name) or name, tcga_case(name)) for name in self._images]
         return {"random": _divide(items, self.fractions, self.seed)}
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:

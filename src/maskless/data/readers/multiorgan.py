@@ -1,11 +1,11 @@
 """MultiOrgan: the 30 fields of Kumar et al. (2017), with the splits of the papers on weak labels."""
 
 import json
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from maskless.data.barcode import tcga_case
 from maskless.data.derive import complete, to_read
 from maskless.data.images import image_size, pair_problems, read_image, read_labels
 from maskless.data.source import PARTS, Source, Split
@@ -54,6 +54,7 @@ class MultiOrgan(Source):
         "Get the folder data/MO of https://github.com/weizhenFrank/WeakNucleiSeg and name it multiorgan "
         "(MoNuSeg's images, CC BY-NC-SA 4.0: not for commercial use)."
     )
+    same_tissue: ClassVar[tuple[str, ...]] = ("monuseg",)
     mpp = 0.25
     power = 40.0
 
@@ -170,7 +171,7 @@ def _is_split(listed: object, needed: Collection[str]) -> bool:
 
 def _item(file_name: str) -> Item:
     stem = Path(file_name).stem
-    barcode = re.search(r"TCGA-\w{2}-\w{4}(-\w+)*", stem)
-    if barcode is None:
+    case = tcga_case(stem)
+    if case is None:
         return Item(stem, group=stem)
-    return Item(stem, group="-".join(barcode[0].split("-")[:3]), case=barcode[0])
+    return Item(stem, group="-".join(case.split("-")[:3]), case=case)

@@ -51,7 +51,7 @@ def training(results: Mapping[str, Result]) -> Chart | None:
         for name, result in results.items()
         if result.epochs
     ]
-    note = "Losses of different methods are not on one scale; the validation AJI is."
+    note = "Losses of different methods are not on one scale; the validation AJI is, on one data set."
     return Chart("Training", svg(curves(trained)), note) if trained else None
 
 
@@ -61,7 +61,9 @@ def _by_threshold(table: Table) -> Chart | None:
     over = "pooled" if lines["pooled"] and len(lines["pooled"]) == len(lines["images"]) else "images"
     if not lines[over]:
         return None
-    how = "pooled over all images" if over == "pooled" else "mean over images"
+    several = table.split.endswith("*") or any(len(row.runs) > 1 for row in table.rows)
+    pooled = "pooled over the images of a run" if several else "pooled over all images"
+    how = pooled if over == "pooled" else "mean over images"
     return Chart(
         "Accuracy against IoU threshold",
         svg(by_threshold(lines[over], "IoU from which on a pair is a match", f"accuracy, {how}")),
@@ -88,12 +90,12 @@ def _is_accuracy(column: Column) -> bool:
 
 
 def _by_annotation(table: Table) -> Chart | None:
-    """Rows whose annotation is known, if there are two groups of them to be set against each other."""
+    """All rows, if the annotation of some is known and differs; rows of unknown annotation stand last."""
     column = next((one for one in table.columns if one.metric == AJI.metric), AJI)
-    groups = list(Annotation)
-    rows = [row for row in table.rows if row.annotation and column in row.values]
-    if len({row.annotation for row in rows}) < 2:
+    rows = [row for row in table.rows if column in row.values]
+    if len({row.annotation for row in rows if row.annotation}) < 2:
         return None
+    groups = [*Annotation, *([] if all(row.annotation for row in rows) else [None])]
     points = [_point(row, column, groups) for row in rows]
     of = dict.fromkeys(row.values[column].of for row in rows if row.values[column].std is not None)
     of.pop("printed", None)
@@ -102,14 +104,16 @@ def _by_annotation(table: Table) -> Chart | None:
         f"Score against annotation{f', {heading(table)}' * bool(table.paper)}",
         svg(
             by_group(
-                points, [group.value for group in groups], f"{metric_name(column)} ({by_definition(column)})"
+                points,
+                [group.value if group else "not recorded" for group in groups],
+                f"{metric_name(column)} ({by_definition(column)})",
             )
         ),
         f"What a person has to draw before a method can learn, from the cheapest to the dearest.{bars}",
     )
 
 
-def _point(row: Row, column: Column, groups: Sequence[Annotation]) -> Point:
+def _point(row: Row, column: Column, groups: Sequence[Annotation | None]) -> Point:
     value = row.values[column]
     at = next(k for k, group in enumerate(groups) if group == row.annotation)
     return Point(_marked(row, printed=False), at, value.mean, value.std, printed=bool(row.citation))

@@ -22,6 +22,8 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INK = "#010203"
 #: Names beside points stand at least this far apart, as a share of the height of the axes.
 _NAME_APART = 0.055
+#: Height of a line of a legend, in.
+_LEGEND_LINE_IN = 0.215
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Point:
 
 def curves(training: Sequence[Curve]) -> Figure:
     """Loss and validation AJI by epoch side by side, a line a run, with a legend above."""
-    with _figure(9.6, 3.4 + 0.2 * len(training)) as figure:
+    with _figure(9.6, 3.4 + _LEGEND_LINE_IN * len(training)) as figure:
         left, right = figure.subplots(1, 2)
         drawn = []
         for k, curve in enumerate(training):
@@ -71,7 +73,7 @@ def curves(training: Sequence[Curve]) -> Figure:
 
 def by_threshold(lines: Sequence[Line], x_label: str, y_label: str) -> Figure:
     """A line a method over IoU thresholds, named at the side, in the order in which the lines begin."""
-    with _figure(8.4, 4.2) as figure:
+    with _figure(8.4, max(4.2, 0.3 + _LEGEND_LINE_IN * len(lines))) as figure:
         axes = figure.subplots()
         order = sorted(lines, key=lambda line: -line.y[0])
         drawn = [_plot(axes, line.x, line.y, k)[0] for k, line in enumerate(order)]
@@ -86,12 +88,16 @@ def by_group(points: Sequence[Point], groups: Sequence[str], y_label: str) -> Fi
 
     Bars are one standard deviation to each side.
     """
-    with _figure(9.6, 4.6) as figure:
+    names = max((sum(point.at == at for point in points) for at in range(len(groups))), default=0)
+    taller = max(1.0, names * _NAME_APART)  # so that all names of a group stand above each other
+    with _figure(9.6, 4.6 * taller) as figure:
         axes = figure.subplots()
         low, high = _limits(points)
         for at in range(len(groups)):
             inside = sorted((point for point in points if point.at == at), key=lambda point: point.mean)
-            names_at = _apart([point.mean for point in inside], _NAME_APART * (high - low), low, high)
+            names_at = _apart(
+                [point.mean for point in inside], _NAME_APART / taller * (high - low), low, high
+            )
             for k, (point, name_at) in enumerate(zip(inside, names_at, strict=True)):
                 x = at - 0.36 + 0.05 * (k % 3)  # so that the bars of near neighbours do not hide each other
                 _point(axes, x, point)

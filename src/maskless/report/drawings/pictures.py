@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,10 +11,19 @@ import numpy.typing as npt
 from maskless.data.derive import complete
 from maskless.data.images import read_labels
 from maskless.data.source import Source
-from maskless.errors import UserError
+from maskless.errors import UserError, first_three
 from maskless.metrics import aji
 from maskless.report.drawings.outline_path import outline_path
-from maskless.report.drawings.scored_images import aji_of, chosen, find_source, keeper, label_maps
+from maskless.report.drawings.scored_images import (
+    AJI,
+    aji_of,
+    chosen,
+    find_source,
+    keeper,
+    keeps_any,
+    label_map,
+    scorers,
+)
 from maskless.report.drawings.tissue import KEPT_PX, Tissue, middle, nuclei, tissue
 from maskless.report.results import Result
 from maskless.report.table import Row, Table
@@ -26,7 +36,7 @@ SAME = 1e-6
 
 @dataclass(frozen=True)
 class Picture:
-    """What one run found in one image: outlines and areas, each the `d` of an SVG path in px of the tissue.
+    """What one run of a row found in one image: outlines and areas, each the `d` of an SVG path in px.
 
     `correct` is nucleus in truth and prediction, `wrong` in the prediction alone, `missed` in the truth
     alone. `stands_for` is 'best of 14' or the like, and may be empty.
@@ -52,24 +62,46 @@ def pictures(
     made: list[Picture] = []
     notes: dict[str, None] = {}  # in order, each once
     tissues: dict[str, Tissue] = {}
+    sources: dict[Path, Source | UserError] = {}  # of each run, or why it has none
     for row in table.rows if count else ():
-        run = keeper(table, row)
-        if run is None:
-            if row.runs:
-                keep = f"maskless evaluate run={row.runs[0].path} predictions=true"
-                notes[f"{row.name} has not kept its label maps; {keep} does."] = None
+        if row.runs and not keeps_any(table, row):
+            notes[f"{row.name} has not kept its label maps: score it again with predictions=true."] = None
             continue
-        try:
-            source = find_source(table, run, trust, data_root)
-        except UserError as error:
-            notes[f"The images of {row.name} cannot be read any more: {error}."] = None
-            continue
-        for image, stands_for in chosen(table, run, count):
+        for image, stands_for in chosen(table, row, count):
+            try:
+                run = _keeper(table, row, image)
+            except UserError as error:
+                notes[f"{image} cannot be shown for {row.name}: {error}."] = None
+                continue
+            if run.path not in sources:
+                sources[run.path] = _source(table, run, trust, data_root)
+            source = sources[run.path]
+            if isinstance(source, UserError):
+                notes[f"The images of {row.name} cannot be read any more: {source}."] = None
+                continue
             try:
                 made.append(_picture(table, row, run, source, image, stands_for, tissues))
             except UserError as error:
                 notes[f"{image} cannot be shown for {row.name}: {error}."] = None
     return made, list(notes)
+
+
+def _keeper(table: Table, row: Row, image: str) -> Result:
+    run = keeper(table, row, image)
+    if run is None:
+        lost = [str(label_map(table, run, image)) for run in scorers(table, row, image)]
+        raise UserError(
+            f"its label map was not kept, or is lost ({first_three(lost)}): score it again with "
+            "predictions=true"
+        )
+    return run
+
+
+def _source(table: Table, run: Result, trust: Sequence[str], data_root: str | None) -> Source | UserError:
+    try:
+        return find_source(table, run, trust, data_root)
+    except UserError as error:
+        return error
 
 
 def _picture(
@@ -86,7 +118,7 @@ def _picture(
     wanted = (Signal.IMAGE, Signal.INSTANCES)
     sample = complete(source.read(item, wanted), wanted)
     truth = sample[Signal.INSTANCES]
-    labels = read_labels(label_maps(table, run) / f"{image}.png", truth.shape)
+    labels = read_labels(label_map(table, run, image), truth.shape)
     if image not in tissues:
         tissues[image] = tissue(image, sample[Signal.IMAGE], truth)
     kept = middle(truth.shape, KEPT_PX)
@@ -99,12 +131,24 @@ def _picture(
         correct=_area_path(true & found),
         wrong=_area_path(found & ~true),
         missed=_area_path(true & ~found),
-        caption=_caption(aji(truth, labels), aji_of(table, run).get(image, nan), nuclei(labels)),
+        caption=_by(table, row, run, image)
+        + _caption(aji(truth, labels), aji_of(table, run).get(image, nan), nuclei(labels)),
     )
 
 
 def _area_path(area: npt.NDArray[np.bool_]) -> str:
     return outline_path(area.astype(np.uint8))
+
+
+def _by(table: Table, row: Row, run: Result, image: str) -> str:
+    """Which of several runs of the row it is, and the mean over seeds that the image was ranked by."""
+    splits = {str(one.described.get(table.source, {}).get("split", "")) for one in row.runs}
+    words = [str(run.described[table.source]["split"])] if len(splits) > 1 else []
+    words += [f"seed {run.seed}"] if len({one.seed for one in row.runs}) > 1 else []
+    seeds = len(scorers(table, row, image))
+    mean = row.by_image.get(AJI, {}).get(image, nan)
+    ranked = f" (mean AJI of {seeds} seeds {mean:.{DIGITS}f})" if seeds > 1 and not isnan(mean) else ""
+    return f"{', '.join(words)}{ranked}: " if words else ""
 
 
 def _caption(now: float, then: float, found: int) -> str:

@@ -18,26 +18,38 @@ from maskless.report.table import Row, Table
 AJI = Column("aji", "kumar")
 
 
-def keeper(table: Table, row: Row) -> Result | None:
-    """The first run of a row that has kept label maps of the table's images, if there is one."""
-    return next((run for run in row.runs if label_maps(table, run).is_dir()), None)
+def scorers(table: Table, row: Row, image: str) -> list[Result]:
+    """The runs of a row that have scored an image of the table: of folds one, of seeds all, in order."""
+    return [run for run in row.runs if image in _images(table, run)]
 
 
-def label_maps(table: Table, run: Result) -> Path:
-    """Where a run keeps its label maps of the table's images, whether it does or not."""
-    return run.path / "predictions" / table.source / table.part
+def keeper(table: Table, row: Row, image: str) -> Result | None:
+    """The first run of a row that has scored the image and kept its label map, if there is one."""
+    runs = scorers(table, row, image)
+    return next((run for run in runs if label_map(table, run, image).is_file()), None)
 
 
-def chosen(table: Table, run: Result, count: int) -> list[tuple[str, str]]:
-    """At most `count` images of a run, and what each stands for: 'best of 14'.
+def keeps_any(table: Table, row: Row) -> bool:
+    """Whether any run of a row has kept label maps of the table's part."""
+    return any(_label_maps(table, run).is_dir() for run in row.runs)
 
-    Best, median and worst by its AJI, and others evenly between them, best first; of two, the best and the
-    worst, and one is the median. Without any AJI they are the first ones.
+
+def label_map(table: Table, run: Result, image: str) -> Path:
+    """Where a run keeps its label map of an image of the table, whether it does or not."""
+    return _label_maps(table, run) / f"{image}.png"
+
+
+def chosen(table: Table, row: Row, count: int) -> list[tuple[str, str]]:
+    """At most `count` images of all that a row's runs have scored, and what each stands for: 'best of 14'.
+
+    Best, median and worst by the AJI, its mean over seeds, and others evenly between them, best first; of
+    two, the best and the worst, and one is the median. Without any AJI they are the first ones.
     """
-    values = aji_of(table, run)
+    values = row.by_image.get(AJI, {})
     ranked = sorted((image for image in values if not isnan(values[image])), key=lambda i: (-values[i], i))
     if not ranked:
-        return [(image, "") for image in _images(table, run)[:count]]
+        images = dict.fromkeys(image for run in row.runs for image in _images(table, run))
+        return [(image, "") for image in list(images)[:count]]
     last = len(ranked) - 1
     words = {last: "worst", last // 2: "median", 0: "best"}
     return [(ranked[k], f"{words.get(k, f'number {k + 1}')} of {len(ranked)}") for k in _spread(last, count)]
@@ -55,9 +67,10 @@ def find_source(table: Table, run: Result, trust: Sequence[str] = (), data_root:
     the way, if no configuration leads to a source of that name with those images.
     """
     why: dict[str, None] = {}  # in order, each once
+    other = "the configurations of the runs name other data"
     name = run.described.get(table.source, {}).get("name", table.source)
     wanted = set(_images(table, run))
-    for spec in _sources_of(run, *(other for row in table.rows for other in row.runs)):
+    for spec in _sources_of(run, *(one for row in table.rows for one in row.runs)):
         try:
             source = build(_where_data_is(spec, data_root), trust)
             if source.name != name:
@@ -68,8 +81,9 @@ def find_source(table: Table, run: Result, trust: Sequence[str] = (), data_root:
             continue
         if not missing:
             return source
-        why[f"{len(missing)} of its images are no longer there, {min(missing)} for one"] = None
-    raise UserError(first_three(list(why)) if why else f"no run has {name} in its configuration")
+        lacks = f"{len(missing)} of the {len(wanted)} images that were scored are not in it"
+        why[f"{other}, or it has changed: {lacks}, {min(missing)} for one"] = None
+    raise UserError(first_three(list(why)) if why else f"{other}: none of it is called {name}")
 
 
 def _sources_of(*runs: Result) -> Iterator[Mapping[str, Any]]:
@@ -82,6 +96,10 @@ def _sources_of(*runs: Result) -> Iterator[Mapping[str, Any]]:
 def _where_data_is(spec: Mapping[str, Any], data_root: str | None) -> Mapping[str, Any]:
     """A source that was found by a data_root is below today's one."""
     return {**spec, "data_root": data_root} if data_root and spec.get("data_root") else spec
+
+
+def _label_maps(table: Table, run: Result) -> Path:
+    return run.path / "predictions" / run.label / table.part
 
 
 def _images(table: Table, run: Result) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from maskless.report.column import Column
-from maskless.report.table import Interval, Row, Table
+from maskless.report.table import Intervals, Row, Table
 from maskless.report.tables import DIGITS, best
 from maskless.report.words import (
     by_annotation,
@@ -13,14 +13,17 @@ from maskless.report.words import (
     footnotes,
     heading,
     metric_name,
+    provenance,
     spread,
     told_apart,
     undefined,
     unit,
 )
 
-Intervals = Mapping[tuple[str, Column], Interval]
-
+#: With more columns than this, a table is made as wide as a line of the text.
+_COLUMNS_IN_A_LINE = 6
+_HEADER = r"""% needs \usepackage{booktabs,graphicx}; pdflatex stops at letters of names beyond Latin-1,
+% lualatex takes them"""
 #: What LaTeX reads as an instruction, and signs that its fonts lack.
 _ESCAPES = str.maketrans(
     {
@@ -45,9 +48,10 @@ _ESCAPES = str.maketrans(
 
 
 def latex(table: Table, against: str = "", intervals: Intervals | None = None) -> str:
-    r"""A `table` environment; the document needs \usepackage{booktabs} and UTF-8, which is LaTeX's default.
+    r"""A `table` environment; the document needs \usepackage{booktabs,graphicx} and UTF-8, the default.
 
     The caption says what was scored and what the cells hold. The best are bold, printed numbers in italics.
+    The runs behind the measured rows stand above it as comments. With many columns it is as wide as the text.
     `intervals`, as `maskless.report.tables.intervals` gives them, are the differences to the row called
     `against`, and stand below the means.
     """
@@ -64,25 +68,36 @@ def latex(table: Table, against: str = "", intervals: Intervals | None = None) -
         "The best of each column is bold." * bool(bold),
         told_apart(against, found),
     ]
+    fit = r"\resizebox{\linewidth}{!}{" if len(table.columns) > _COLUMNS_IN_A_LINE else ""
     notes = [f"{_mark(letter)} {_escaped(text)}." for letter, text in marks.texts]
     notes += [_escaped(note) for note in table.notes]
     return "\n".join(
         [
+            _HEADER,
+            *_runs(table),
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{_escaped(' '.join(filter(None, caption)))}}}",
-            rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+            rf"{fit}\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
             r"\toprule",
             _line(["method", *(_head(column) for column in table.columns)]),
             _line(["", *(rf"{{\scriptsize {_escaped(by_definition(c))}}}" for c in table.columns)]),
             *body,
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}" + "}" * bool(fit),
             *_below(notes),
             r"\end{table}",
             "",
         ]
     )
+
+
+def _runs(table: Table) -> list[str]:
+    """A comment for each run behind a measured row."""
+    told = [
+        ", ".join([f"{name}: {run.command}", *run.facts]) for name, runs in provenance(table) for run in runs
+    ]
+    return [f"% {' '.join(words.split())}" for words in told]  # in one line: the next would be no comment
 
 
 def _below(notes: Sequence[str]) -> list[str]:

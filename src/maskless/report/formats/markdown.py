@@ -1,10 +1,10 @@
 """A table as Markdown, as GitHub and most readers of it render tables."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from maskless.report.column import Column
-from maskless.report.table import Interval, Row, Table
+from maskless.report.table import Interval, Intervals, Row, Table
 from maskless.report.tables import DIGITS, best
 from maskless.report.words import (
     by_annotation,
@@ -14,17 +14,16 @@ from maskless.report.words import (
     footnotes,
     heading,
     metric_name,
+    provenance,
     spread,
     told_apart,
     undefined,
     unit,
 )
 
-Intervals = Mapping[tuple[str, Column], Interval]
-
 
 def markdown(table: Table, against: str = "", intervals: Intervals | None = None) -> str:
-    """A heading, the table, its footnotes and its notes; every line ends with a newline.
+    """A heading, the table, its footnotes, its notes and the runs behind it; every line ends with a newline.
 
     The annotation that rows have cost stands at the first of each group. The best are bold, printed numbers
     in italics. `intervals`, as `maskless.report.tables.intervals` gives them, are the differences to the row
@@ -48,6 +47,7 @@ def markdown(table: Table, against: str = "", intervals: Intervals | None = None
         _escaped(told_apart(against, found)),
         "<br>".join(f"<sup>{letter}</sup> {_escaped(text)}" for letter, text in marks.texts),
         "\n".join(f"- {_escaped(note)}" for note in table.notes),
+        _runs(table),
     ]
     return "\n\n".join([f"## {_escaped(heading(table))}", "\n".join(lines), *filter(None, below)]) + "\n"
 
@@ -72,6 +72,16 @@ def _cell(table: Table, row: Row, column: Column, is_best: bool, interval: Inter
     return f"{words}<br>{difference(interval)}" if interval else words
 
 
+def _runs(table: Table) -> str:
+    """A list of the runs of each measured row: its facts, and its command as code."""
+    items = [
+        f"- {_escaped(name)}: {_code(run.command)}, {_escaped(', '.join(run.facts))}"
+        for name, runs in provenance(table)
+        for run in runs
+    ]
+    return "\n".join(["The runs behind the measured rows:", "", *items]) if items else ""
+
+
 def _key(table: Table, bold: set[tuple[str, Column]]) -> str:
     return _escaped(spread(table)) + " The best of each column is bold." * bool(bold)
 
@@ -82,6 +92,14 @@ def _italic(text: str) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """Text as code, between more backticks than it has in a row."""
+    longest = max((len(ticks) for ticks in re.findall("`+", text)), default=0)
+    space = " " * bool(longest)
+    text = text.replace("\n", " ")
+    return f"{'`' * (longest + 1)}{space}{text}{space}{'`' * (longest + 1)}" if text else "no command"
 
 
 def _escaped(text: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from maskless.report.drawings.charts import Chart
 from maskless.report.drawings.pictures import Picture
 from maskless.report.formats.pictures_html import pictures_html
-from maskless.report.formats.table_html import Intervals, table_html
-from maskless.report.table import Table
+from maskless.report.formats.table_html import table_html
+from maskless.report.table import Intervals, Table
 from maskless.report.words import heading
 
 #: A browser that honours this fetches nothing and runs the page's own script alone, whatever a run directory

@@ -5,10 +5,11 @@ from html import escape
 
 from maskless.report.column import Column
 from maskless.report.definitions import meaning
-from maskless.report.results import Result
-from maskless.report.table import Interval, Row, Table, Value
+from maskless.report.table import Interval, Intervals, Row, Table, Value
 from maskless.report.tables import DIGITS, best
 from maskless.report.words import (
+    SHORT,
+    Provenance,
     basis,
     by_annotation,
     by_definition,
@@ -18,16 +19,13 @@ from maskless.report.words import (
     footnotes,
     heading,
     metric_name,
+    provenance,
     spread,
     told_apart,
     undefined,
     unit,
 )
 
-Intervals = Mapping[tuple[str, Column], Interval]
-
-#: Characters of a fingerprint, commit or checkpoint's hash that are shown.
-_SHORT = 12
 #: By a row's kind of number, how the page writes it.
 _MEASURED, _PRINTED = "measured", "printed"
 
@@ -78,7 +76,7 @@ def _compared(table: Table) -> str:
 def _fingerprint(table: Table) -> str:
     if table.split.endswith("*"):
         return "the fingerprint of each fold is with its run"
-    return f"fingerprint {_or({name: word[:_SHORT] for name, word in table.recorded('sha256').items()})}"
+    return f"fingerprint {_or({name: word[:SHORT] for name, word in table.recorded('sha256').items()})}"
 
 
 def _or(recorded: Mapping[str, str]) -> str:
@@ -105,29 +103,17 @@ def _below(table: Table, against: str, intervals: Intervals) -> Iterator[str]:
 
 
 def _provenance(table: Table) -> str:
-    """The runs of each measured row: command, folder, commit, weights and data."""
+    """The runs of each measured row, folded away."""
     entries = "\n".join(
-        f"<dt>{escape(row.name)}</dt>" + "".join(_run(table, run) for run in row.runs)
-        for row in table.rows
-        if row.runs
+        f"<dt>{escape(name)}</dt>" + "".join(map(_run, runs)) for name, runs in provenance(table)
     )
     if not entries:
         return ""
     return f"<details><summary>The runs behind the measured rows</summary>\n<dl>\n{entries}\n</dl></details>"
 
 
-def _run(table: Table, run: Result) -> str:
-    about = run.described.get(table.source, {})
-    facts = [
-        str(run.path),
-        run.state,
-        f"seed {run.seed}" if run.seed else "",
-        f"commit {run.commit[:_SHORT]}{' with changes' * run.commit.endswith('+')}" if run.commit else "",
-        f"weights {run.checkpoint[:_SHORT]}" if run.checkpoint else "",
-        f"data {str(about['sha256'])[:_SHORT]}" if about.get("sha256") else "",
-        f"licence of the data {about['licence']}" if about.get("licence") else "",
-    ]
-    told = escape(" · ".join(filter(None, facts)))
+def _run(run: Provenance) -> str:
+    told = escape(" · ".join(run.facts))
     return f"<dd><code>{escape(run.command)}</code><small>{told}</small></dd>"
 
 

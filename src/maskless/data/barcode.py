@@ -1,0 +1,15 @@
+"""TCGA barcodes: names of patients, samples and slides that are alike in every set cut from TCGA."""
+
+import re
+
+#: Patient, sample and vial, portion, slide (TCGA-E2-A1B5-01Z-00-DX1); what follows in a file's name is not
+#: of the tissue: the slide's UUID, or the place of a patch.
+_BARCODE = re.compile(
+    r"TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}(-[0-9]{2}[A-Z](-[0-9]{2}(-[A-Z]{2}[A-Z0-9]+)?)?)?(?![A-Za-z0-9])"
+)
+
+
+def tcga_case(name: str) -> str | None:
+    """The first TCGA barcode in a file's name, as far as it names a slide; None if there is none."""
+    found = _BARCODE.search(name)
+    return found[0] if found else None

@@ -1,0 +1,59 @@
+"""A source that is annotated in part is scored within that part, wherever it is scored."""
+
+import numpy as np
+import pytest
+
+from maskless.data.datamodule import WholeImages
+from maskless.data.readers.synthetic import Synthetic
+from maskless.inference.scoring import score_source
+from maskless.metrics import STANDARD, all_scores, paper_scores
+from maskless.metrics.instance_scores import InstanceScores
+from maskless.signals import Signal
+
+
+class LeftHalf(Synthetic):
+    """Rendered tissue, annotated in the left half."""
+
+    def read(self, item, signals):
+        sample = super().read(item, signals)
+        if Signal.REGION in sample.signals:
+            sample.signals[Signal.REGION][:, 32:] = 0
+        return sample
+
+
+class Truth:
+    """A segmenter that finds what it is given, moved by two pixels."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def segment(self, image, mpp=None):
+        return np.roll(self.found, 2, axis=1)
+
+
+@pytest.fixture
+def source():
+    return LeftHalf(size_px=64, tiles={"val": 1, "test": 1})
+
+
+def test_scores_are_of_the_annotated_part(source):
+    (item,) = source.items("test")
+    sample = source.read(item, [Signal.INSTANCES, Signal.REGION])
+    truth, region = sample[Signal.INSTANCES], sample[Signal.REGION]
+    (scored,) = score_source(Truth(truth), source, "test")
+    found = {(row["metric"], row["definition"]): row["value"] for row in scored.rows}
+    expected = all_scores(truth, scored.found, region) | paper_scores(truth, scored.found, region)
+    assert found == pytest.approx(expected, nan_ok=True)
+    assert found["aji", "kumar"] != pytest.approx(all_scores(truth, scored.found)["aji", "kumar"])
+    assert {row["region"] for row in scored.rows} == {"all"}
+
+
+def test_validation_is_within_the_region_too(source):
+    sample = WholeImages(source, source.items("val"))[0]
+    truth, region = sample[Signal.INSTANCES], sample[Signal.REGION]
+    assert not region[:, 32:].any()
+    found = np.roll(truth, 2, axis=1)
+    metric = InstanceScores()
+    metric.update(truth, found, "1", region)
+    expected = all_scores(truth, found, region)
+    assert float(metric.compute()["aji"]) == pytest.approx(expected["aji", STANDARD["aji"]])
