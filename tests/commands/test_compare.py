@@ -143,11 +143,15 @@ def test_pictures_of_a_run_are_shown_by_their_names(folder, capsys):
             "columns=aji/kumr is no definition of aji; did you mean 'kumar'",
         ),
         (["runs=good", "columns=aji"], "columns must be a list, as in [a, b], not 'aji'"),
+        (["runs=good", "paper=[liu_2022]"], "paper must be a word or null, not ['liu_2022']"),
+        (["runs=good", "against=1"], "against must be a word or null, not 1"),
+        (["runs=good", "output=folder.html"], "folder.html is a folder"),
         (["runs=good", "paper=liu"], "paper=liu is none whose tables are known"),
     ],
 )
 def test_the_users_errors_are_sentences(folder, capsys, words, sentence):
     (folder / "empty").mkdir()
+    (folder / "folder.html").mkdir()
     made_run(folder / "unscored")
     made_run(folder / "failed", state="failed", why="no memory")
     made_run(folder / "good", scores={"1": {"aji": 0.5}})
@@ -171,6 +175,15 @@ def test_rows_are_compared_with_the_best_or_the_one_that_is_named(folder, capsys
         text = (folder / name).read_text()
         assert "difference to a" in text, name
         assert "0.200" in text, name
+
+
+def test_columns_are_named_as_the_docs_say(folder, capsys):
+    scores = {str(k): {"aji": 0.5, "aji/one_to_one": 0.6, "object_f1/iou>=0.75": 0.4} for k in range(2)}
+    made_run(folder / "runs", scores=scores)
+    assert main(["compare", "runs=runs", "columns=[aji, aji/one_to_one, object_f1/iou>=0.75]"]) == 0
+    text = (folder / "report.md").read_text()
+    assert "one\\_to\\_one" in text
+    assert "iou>=0.75" in text
 
 
 def test_measured_rows_stand_beside_a_papers_own(folder, capsys):

@@ -72,11 +72,15 @@ def equal(value):
     return pytest.approx(value, abs=TOLERANCE, nan_ok=True)
 
 
-def tried_hard(small_box_px):
-    """Both ways of comparing two objects, with steps so short that the search takes all of them."""
+#: `_SMALL_BOX_PX` and `_FEW_PAIRS` with which each of the ways of comparing two objects is taken.
+WAYS = pytest.mark.parametrize(("small_box_px", "few_pairs"), [(10_000, 50_000), (0, 50_000), (0, 0)])
+
+
+def tried_hard(small_box_px, few_pairs):
+    """One way of comparing two objects, with steps so short that the search takes all of them."""
     return (
-        patch.multiple(distances, _SMALL_BOX_PX=small_box_px, _MARGIN_PX=1, _BLOCK=2),
-        patch.object(hausdorff, "_FIRST_CANDIDATES", 1),
+        patch.multiple(distances, _SMALL_BOX_PX=small_box_px, _FEW_PAIRS=few_pairs, _MARGIN_PX=1, _BLOCK=2),
+        patch.multiple(hausdorff, _FIRST_CANDIDATES=1, _TOGETHER=2, _FEW=0),
     )
 
 
@@ -85,13 +89,13 @@ def measured(true, pred) -> Distances:
     return Distances(truth, prediction, overlap_of(truth, prediction, scored_px))
 
 
-@pytest.mark.parametrize("small_box_px", [10_000, 0])
+@WAYS
 @settings(deadline=None, max_examples=120)
 @given(pairs_with_region())
-def test_equal_the_definitions(small_box_px, example):
+def test_equal_the_definitions(small_box_px, few_pairs, example):
     true, pred, region = example
     truth, prediction = objects(true, region), objects(pred, region)
-    first, second = tried_hard(small_box_px)
+    first, second = tried_hard(small_box_px, few_pairs)
     with first, second:
         for unmatched in UNMATCHED:
             expected = slow_object_hausdorff(truth, prediction, unmatched)
@@ -117,12 +121,12 @@ def ragged(draw):
     return maps
 
 
-@pytest.mark.parametrize("small_box_px", [10_000, 0])
+@WAYS
 @settings(deadline=None, max_examples=150)
 @given(ragged())
-def test_equals_the_distance_of_ragged_objects(small_box_px, example):
+def test_equals_the_distance_of_ragged_objects(small_box_px, few_pairs, example):
     true, pred = example
-    first, second = tried_hard(small_box_px)
+    first, second = tried_hard(small_box_px, few_pairs)
     with first, second:
         assert measured(true, pred).between(0, 0) == equal(slow_distance(objects(true)[1], objects(pred)[1]))
 
@@ -195,6 +199,46 @@ def test_the_nearest_of_many_is_not_the_nearest_box():
     expected = slow_object_hausdorff(truth, prediction, "nearest")
     assert not any(truth[1] & pixels for pixels in prediction.values())
     assert object_hausdorff(true, pred) == equal(expected)
+
+
+@st.composite
+def apart(draw):
+    """A few true objects far from many predicted ones, all ragged and of many sizes."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    away_px = draw(st.sampled_from([0, 60, 400]))
+    true, pred = np.zeros((70, 70 + away_px), np.int32), np.zeros((70, 70 + away_px), np.int32)
+    for labels, left, right, count in ((true, 0, 30, 4), (pred, 30 + away_px, 70 + away_px, 12)):
+        for number in range(1, count + 1):
+            height, width = random.integers(1, draw(st.sampled_from([3, 9, 25])), 2)
+            row, column = random.integers(70 - height), random.integers(left, right - width)
+            holes = random.random((height, width)) < 0.7
+            labels[row : row + height, column : column + width][holes] = number
+    return (true.T, pred.T) if draw(st.booleans()) else (true, pred)
+
+
+@pytest.mark.parametrize("few", [0, 4])
+@settings(deadline=None, max_examples=60)
+@given(apart())
+def test_equals_the_definition_far_away(few, example):
+    true, pred = example
+    expected = slow_object_hausdorff(objects(true), objects(pred), "nearest")
+    with patch.multiple(hausdorff, _FEW=few, _TOGETHER=3):
+        assert object_hausdorff(true, pred) == equal(expected)
+
+
+def test_few_pairs_are_measured_however_far_away_the_nearest_is():
+    # Predictions in the last columns only: without good bounds all of an edge is as near as its nearest.
+    random = np.random.default_rng(0)
+    true = np.zeros((600, 900), np.int32)
+    for number, (row, column) in enumerate(np.ndindex(30, 45), start=1):
+        height, width = random.integers(4, 17, 2)
+        true[20 * row + 2 :, 20 * column + 2 :][:height, :width] = number
+    pred = true.copy()
+    pred[:, :800] = 0
+    with patch.object(Distances, "between", autospec=True, side_effect=Distances.between) as between:
+        object_hausdorff(true, pred)
+    assert len(objects(true)) == 1350
+    assert between.call_count < 3 * 1350
 
 
 def test_ties_of_the_overlap_go_to_the_lowest_id():

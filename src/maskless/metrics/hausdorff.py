@@ -132,7 +132,7 @@ def _nearest(
         counts, others, bounds_px = _candidates(boxes[few], other_boxes, tree)
         ends = np.cumsum(counts)[:-1]
         parts = zip(few.tolist(), np.split(others, ends), np.split(bounds_px, ends), strict=True)
-        found += [_smallest(index, *part, source, target, distance) for index, *part in parts]
+        found += [_smallest(index, can, least_px, source, target, distance) for index, can, least_px in parts]
     return found
 
 
@@ -141,9 +141,9 @@ def _candidates(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Of each object in `boxes` (N, 4) how many others can be the nearest; which, one object's after the
     other's; and how far away each of those is at the least, px."""
-    # Of an object some pixel is on the far side of its box's centre, seen from any place, and all pixels are
-    # within the box's radius of it. So two objects are as far apart as those centres are, give or take: at the
-    # least less the smaller radius, at the most plus both radii.
+    # Of an object some pixel is beyond its box's centre, seen from any place, and all are within the box's
+    # radius of that centre. So two objects are about as far apart as the centres of their boxes: at the least
+    # less the smaller radius, at the most plus both radii.
     centres_px, radii_px, other_radii_px = _centres_px(boxes), _radii_px(boxes), _radii_px(other_boxes)
     between_px, first = tree.query(centres_px, k=np.arange(1, min(_FIRST_CANDIDATES, tree.n) + 1))
     most_px = (between_px + other_radii_px[first]).min(1) + radii_px
@@ -180,9 +180,7 @@ def _smallest(
     return best_px
 
 
-def _along_px(
-    index: int, others: NDArray[np.int64], source: Objects, target: Objects
-) -> NDArray[np.float64]:
+def _along_px(index: int, others: NDArray[np.int64], source: Objects, target: Objects) -> NDArray[np.float64]:
     """How far each of the others is from an object at the least, seen along the line between their boxes'
     centres, px: next to nothing less than the distance itself where the objects are far apart."""
     # In any direction, the ends of two objects are no farther from each other than the objects are.

@@ -29,7 +29,9 @@ def median(values: NDArray, *, radius_px: int) -> NDArray:
             values.view(np.uint8), cv2.CV_32S, (side, side), normalize=False, borderType=cv2.BORDER_REFLECT
         )
         return count > side * side // 2
-    if values.dtype == np.float16:  # SciPy knows no float16; a median is one of the values, so none is rounded
+    if (
+        values.dtype == np.float16
+    ):  # SciPy knows no float16; a median is one of the values, so none is rounded
         return ndimage.median_filter(values.astype(np.float32), size=side, mode="reflect").astype(np.float16)
     return ndimage.median_filter(values, size=side, mode="reflect")
 

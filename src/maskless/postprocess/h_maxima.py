@@ -22,9 +22,9 @@ def h_maxima(values: NDArray, mask: NDArray | None = None, *, height: float) -> 
     highest of all always is one. A height of 0 leaves every regional maximum. Outside the image there is
     nothing.
 
-    Of the markers only what lies in `mask` (H, W) is given, all if it is absent; the mask keeps no valley from
-    being crossed outside it, and a marker that it cuts is several. Values are compared in float32. int32
-    (H, W): the markers are numbered from 1 in reading order; 0 elsewhere.
+    What lies outside `mask` (H, W) is taken off the markers in the end, and one that it cuts becomes several;
+    what can be reached does not depend on it. Values are compared in float32. int32 (H, W): the markers are
+    numbered from 1 in reading order; 0 elsewhere.
     """
     values = np.ascontiguousarray(values, np.float32)
     levelled = _reconstructed(values - np.float32(height), values)

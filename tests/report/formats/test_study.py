@@ -38,6 +38,14 @@ def test_a_line_a_run_and_score(tmp_path):
         "over": "images",
         "origin": "measured",
     }
+    known = {key: first[key] for key in ("annotation", "state", "seen", "fingerprint", "licence")}
+    assert known == {
+        "annotation": "none",
+        "state": "finished",
+        "seen": "0",
+        "fingerprint": "0123456789abcdef",
+        "licence": "CC0",
+    }
     assert (float(first["value"]), float(first["std"])) == (0.5, pytest.approx(sqrt(0.125), abs=1e-6))
     assert (second["n_images"], second["std"]) == ("1", "")
     assert first["command"] == "maskless evaluate method=a 'note=two words'"

@@ -15,6 +15,7 @@ from maskless.report.table import Row, Table
 STUDY_COLUMNS = (
     "study", "dataset", "split", "method", "metric", "definition", "region",
     "value", "std", "n_images", "seed", "run", "command", "fold", "over", "origin",
+    "annotation", "state", "seen", "commit", "checkpoint", "fingerprint", "licence",
 )  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def study_csv(tables: Iterable[Table]) -> str:
     for table in tables:
         for row in table.rows:
             for run in row.runs if not table.paper else ():
-                writer.writerows(_measured(table, run))
+                writer.writerows({**line, **_known_of(table, row, run)} for line in _measured(table, run))
             writer.writerows(_printed(table, row) if row.citation else ())
     return text.getvalue()
 
@@ -60,6 +61,19 @@ def _measured(table: Table, run: Result) -> Iterator[dict[str, Any]]:
             }
 
 
+def _known_of(table: Table, row: Row, run: Result) -> dict[str, Any]:
+    about = run.described.get(table.source, {})
+    return {
+        "annotation": row.annotation or "",
+        "state": run.state,
+        "seen": len(row.seen),
+        "commit": run.commit,
+        "checkpoint": run.checkpoint,
+        "fingerprint": about.get("sha256", ""),
+        "licence": about.get("licence", ""),
+    }
+
+
 def _printed(table: Table, row: Row) -> Iterator[dict[str, Any]]:
     for column, value in row.values.items():
         yield {
@@ -72,6 +86,7 @@ def _printed(table: Table, row: Row) -> Iterator[dict[str, Any]]:
             "run": row.citation,
             "fold": table.split,
             "origin": "printed",
+            "annotation": row.annotation or "",
         }
 
 
