@@ -144,13 +144,16 @@ def test_scene_q():
     assert average_hausdorff(true, pred) == equal(2)
 
 
-def test_the_inside_of_a_ring_is_as_far_as_its_middle():
+@WAYS
+def test_the_inside_of_a_ring_is_as_far_as_its_middle(small_box_px, few_pairs):
     # The truth fills the prediction's hole: the farthest pixel is no pixel of either outline.
     true, pred = np.zeros((30, 30), int), np.zeros((30, 30), int)
     true[5:26, 5:26] = 1
     pred[5:26, 5:26] = 1
     pred[6:25, 6:25] = 0
-    assert object_hausdorff(true, pred) == equal(10)
+    first, second = tried_hard(small_box_px, few_pairs)
+    with first, second:
+        assert object_hausdorff(true, pred) == equal(10)
     assert average_hausdorff(true, pred, extent="clipped") == equal(10)
 
 
