@@ -94,6 +94,17 @@ def test_proposals_follow_the_scores() -> None:
     assert np.mean(scores[25:]) > np.mean(scores[:10]) + 0.1
 
 
+def test_proposals_follow_a_distance_downwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    def distance_px(chain: Chain, images: Any, metric: str) -> list[float]:
+        return [abs(chain.spec["raw"]["above"] - 0.2)]
+
+    monkeypatch.setattr(module, "_scores", distance_px)
+    space = {"raw.above": [k / 20 for k in range(1, 20)], "depth.sigma_px": [k / 10 for k in range(1, 22)]}
+    by_distance = search(metric="object_hausdorff", parameters=space, trials=40)
+    scores = [trial.score for trial in by_distance.run(CHAIN, IMAGES[:1], seed=0)]
+    assert np.mean(scores[25:]) < np.mean(scores[:10]) - 0.1
+
+
 @pytest.mark.parametrize("metric", sorted(HIGHER_IS_BETTER))
 def test_any_metric_is_its_standard_definition_and_is_bettered(metric: str) -> None:
     by_metric = search(metric=metric, parameters={"raw.above": [0.3, 0.5, 0.85]})

@@ -170,8 +170,11 @@ def test_spn_drops_small_pieces_fills_holes_and_joins_across_corners() -> None:
     foreground[20:24, 20:24] = 0.6  # 16 px
     foreground[20:24, 30:35] = 0.6  # 20 px: just enough
     foreground[26:29, 2:20] = 0.5  # not above one half
+    foreground[12:15, 20:24] = foreground[15:18, 24:28] = (
+        0.6  # 12 + 12 px, joined by a corner: enough together
+    )
     instances = shipped("spn")({"foreground": foreground})
-    assert areas(instances) == [45, 20]
+    assert areas(instances) == [45, 24, 20]
     assert instances[4, 4] == instances[10, 11] == 1
 
 
