@@ -66,8 +66,8 @@ def tune(
     best = search.best(trials)
     if best is not trials[0]:
         segmenter.chain = changed(chain, best.parameters)
-        forgotten = set(run.forget_scores()) - {(run.label(describe(source)), part)}
-        if forgotten:
+        forgotten = set(run.forget_scores())
+        if forgotten and (forgotten := forgotten - {(run.label(describe(source)), part)}):
             which = ", ".join(f"{label} {its_part}" for label, its_part in sorted(forgotten))
             _say(f"removed, because the earlier chain made them: the scores and label maps of {which}")
     rows = [

@@ -23,12 +23,18 @@ def checked_maps(
         raise ValueError(f"true is {truth.shape} and pred is {prediction.shape}: they must be of one shape")
     if region is None:
         return truth, prediction, None
-    inside = np.asarray(region)
-    if inside.dtype != bool and not np.issubdtype(inside.dtype, np.integer):
-        raise ValueError(f"region must be boolean or integer, not {inside.dtype}")
+    inside = checked_region(region)
     if inside.shape != truth.shape:
         raise ValueError(f"region is {inside.shape} and true is {truth.shape}: they must be of one shape")
-    return truth, prediction, inside != 0
+    return truth, prediction, inside
+
+
+def checked_region(region: ArrayLike) -> Inside:
+    """A region (H, W), boolean or integer, as boolean: not 0 = inside. Raises ValueError for any other."""
+    array = np.asarray(region)
+    if array.ndim != 2 or not (array.dtype == bool or np.issubdtype(array.dtype, np.integer)):
+        raise ValueError(f"region must be boolean or integer (H, W), not {array.dtype} {array.shape}")
+    return array != 0
 
 
 def runs(*maps: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from maskless.metrics.assignment import most
-from maskless.metrics.labels import Inside
+from maskless.metrics.labels import Inside, checked_region
 from maskless.metrics.matching import object_ratios
 
 Points = NDArray[np.float64]  #: (N, 2), row and column of each, px
@@ -56,7 +56,7 @@ def match_points(
         raise ValueError(f"mpp (µm/px) is above 0, not {mpp}")
     there, found = _checked(true, "true"), _checked(pred, "pred")
     if region is not None:
-        inside = _checked_region(region)
+        inside = checked_region(region)
         there, found = _within(there, inside), _within(found, inside)
     radius_px = radius if mpp is None else radius / mpp
     near = cKDTree(there).sparse_distance_matrix(
@@ -83,13 +83,6 @@ def _checked(points: ArrayLike, name: str) -> Points:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has a point that is not finite")
     return array
-
-
-def _checked_region(region: ArrayLike) -> Inside:
-    array = np.asarray(region)
-    if array.ndim != 2 or not (array.dtype == bool or np.issubdtype(array.dtype, np.integer)):
-        raise ValueError(f"region must be boolean or integer (H, W), not {array.dtype} {array.shape}")
-    return array.astype(bool)
 
 
 def _within(points: Points, inside: Inside) -> Points:

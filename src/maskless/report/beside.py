@@ -5,11 +5,9 @@ from dataclasses import replace
 
 from maskless.errors import UserError, did_you_mean
 from maskless.metrics.papers import PAPERS
-from maskless.report.column import Column
 from maskless.report.notes import notes
-from maskless.report.printed import matching, printed_table, protocol_notes, protocols
-from maskless.report.table import Row, Table
-from maskless.signals import Annotation
+from maskless.report.printed import columns_of, matching, printed_table, protocol_notes, protocols
+from maskless.report.table import Row, Table, by_cost
 
 
 def beside(table: Table, paper: str | None = None) -> list[Table]:
@@ -27,9 +25,8 @@ def beside(table: Table, paper: str | None = None) -> list[Table]:
 def in_columns_of(table: Table, paper: str) -> Table:
     """The measured rows of `table` alone, in the columns of a paper that has no numbers of these images."""
     _refuse_unknown(paper)
-    columns = tuple(Column(*column.key, over=column.over) for column in PAPERS[paper].columns)
     title = f"{table.source}, {table.part}, in the columns of {PAPERS[paper].title}"
-    alone = replace(table, columns=columns, paper=paper, title=title)
+    alone = replace(table, columns=columns_of(paper), paper=paper, title=title)
     return replace(alone, notes=notes(alone))
 
 
@@ -48,14 +45,10 @@ def of_other_images(made: Sequence[Table], paper: str) -> list[Table]:
 
 
 def _joined(table: Table, printed: Table, more: Sequence[str]) -> Table:
-    order = [*Annotation, None]
     taken = {row.name for row in table.rows}
-    rows = sorted(
-        [*table.rows, *(_renamed(row, taken) for row in printed.rows)],
-        key=lambda row: order.index(row.annotation),
-    )
+    rows = by_cost([*table.rows, *(_renamed(row, taken) for row in printed.rows)])
     title = f"{printed.title}: measured beside {PAPERS[printed.paper].title}"
-    joined = replace(table, columns=printed.columns, rows=tuple(rows), paper=printed.paper, title=title)
+    joined = replace(table, columns=printed.columns, rows=rows, paper=printed.paper, title=title)
     return replace(joined, notes=(*more, *notes(joined)))
 
 

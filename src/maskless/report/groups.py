@@ -8,7 +8,7 @@ from typing import Any
 
 from maskless.report.column import Column
 from maskless.report.folds import family
-from maskless.report.results import Result
+from maskless.report.results import Result, images_of
 
 #: Settings of a source that say where it is, or which fold of it was read, and not what is done with it.
 _PLACES = ("path", "data_root", "split")
@@ -34,12 +34,12 @@ class Scored:
     @property
     def about(self) -> Mapping[str, Any]:
         """What the run has recorded of the source."""
-        return self.run.described.get(self.source, {})
+        return self.run.about(self.source)
 
     @property
     def images(self) -> frozenset[str]:
         """All images that any column has."""
-        return frozenset(image for values in self.scores.values() for image in values)
+        return frozenset(images_of(self.scores))
 
 
 def scored(results: Iterable[Result]) -> list[Scored]:
@@ -47,7 +47,7 @@ def scored(results: Iterable[Result]) -> list[Scored]:
     found = []
     for run in results:
         for (label, part), scores in run.scores.items():
-            about = run.described.get(label, {})
+            about = run.about(label)
             source, split = str(about.get("name") or label), str(about.get("split", ""))
             stem, folds = family(split, about.get("splits") or [split])
             # Of this source alone, under its own name, whatever else the run was scored on.

@@ -70,7 +70,7 @@ def _missing(table: Table) -> Iterator[str]:
 
 def _mixed(table: Table) -> Iterator[str]:
     files: dict[str, set[str]] = {}
-    for about in (run.described.get(table.source, {}) for row in table.rows for run in row.runs):
+    for about in (run.about(table.source) for row in table.rows for run in row.runs):
         files.setdefault(str(about.get("split")), set()).add(str(about.get("sha256")))
     if other := [split for split, found in files.items() if len(found) > 1]:
         yield f"The rows have not read the same files: of {_listed(other)} the fingerprints differ."

@@ -12,7 +12,7 @@ import yaml
 from maskless.metrics.papers import PAPERS, Paper
 from maskless.report.column import Column
 from maskless.report.notes import notes
-from maskless.report.table import Row, Table, Value
+from maskless.report.table import Row, Table, Value, by_cost
 from maskless.signals import Annotation
 
 _HERE = Path(__file__).parent
@@ -81,17 +81,15 @@ def printed_rows(protocol: Protocol, paper: str) -> tuple[Row, ...]:
         if entry["protocol"] == protocol.key and _paper(entry["paper"]).key == paper
         for row in _rows(protocol, entry)
     ]
-    order = list(Annotation)
-    return tuple(sorted(rows, key=lambda row: order.index(row.annotation or Annotation.MASKS)))
+    return by_cost(rows)
 
 
 def printed_table(protocol: Protocol, paper: str) -> Table:
     """`printed_rows` as a table, with columns in the paper's order and the protocol's caveats as notes."""
     rows = printed_rows(protocol, paper)
     having = {column for row in rows for column in row.values}
-    ours = [Column(*column.key, over=column.over) for column in PAPERS[paper].columns]
     others = [column for row in rows for column in row.values]
-    columns = tuple(column for column in dict.fromkeys([*ours, *others]) if column in having)
+    columns = tuple(column for column in dict.fromkeys([*columns_of(paper), *others]) if column in having)
     found = Table(
         source=protocol.source or protocol.key,
         split=protocol.split,
@@ -103,6 +101,11 @@ def printed_table(protocol: Protocol, paper: str) -> Table:
         title=protocol.title,
     )
     return replace(found, notes=(*protocol_notes(protocol), *notes(found)))
+
+
+def columns_of(paper: str) -> tuple[Column, ...]:
+    """The columns of the paper with the key `paper`, in its order."""
+    return tuple(Column(*column.key, over=column.over) for column in PAPERS[paper].columns)
 
 
 def protocol_notes(protocol: Protocol) -> tuple[str, ...]:

@@ -55,9 +55,14 @@ class Result:
     scores: Scores
     epochs: Sequence[Mapping[str, float]]
 
-    def told(self, source: str, key: str) -> bool:
-        """Whether the run has recorded `key` of a source."""
-        return bool(self.described.get(source, {}).get(key))
+    def about(self, source: str) -> Mapping[str, Any]:
+        """What the run has recorded of a source, empty if nothing."""
+        return self.described.get(source, {})
+
+
+def images_of(scores: Mapping[Column, Mapping[str, float]]) -> list[str]:
+    """All images that any column has, each once."""
+    return list(dict.fromkeys(image for values in scores.values() for image in values))
 
 
 def read_result(run: Run) -> Result:

@@ -1,6 +1,6 @@
 """What a comparison is made of: rows, and the values where they meet a column. No numbers are made here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,6 +32,11 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def holds_zero(self) -> bool:
+        """Whether the two rows may well be equal: the images cannot tell them apart."""
+        return self.low <= 0 <= self.high
+
 
 #: By the name of a row and a column, the row's difference to another one.
 Intervals = Mapping[tuple[str, Column], Interval]
@@ -62,6 +67,12 @@ class Row:
         return not self.seen and not self.lacks
 
 
+def by_cost(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows by what annotation they cost, the cheapest first and those of unknown cost last."""
+    order = [*Annotation, None]
+    return tuple(sorted(rows, key=lambda row: order.index(row.annotation)))
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows that were scored on the same images of the same part of the same source.
@@ -85,7 +96,7 @@ class Table:
         """What runs have recorded of this source ('licence', 'sha256'), by the name of the row."""
         found = {}
         for row in self.rows:
-            words = {str(run.described[self.source][key]) for run in row.runs if run.told(self.source, key)}
+            words = {str(word) for run in row.runs if (word := run.about(self.source).get(key))}
             if words:
                 found[row.name] = ", ".join(sorted(words))
         return found

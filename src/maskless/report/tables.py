@@ -21,10 +21,9 @@ from maskless.report.bootstrap import (
 from maskless.report.column import Column
 from maskless.report.groups import Scored, group_names, same_recipe, scored
 from maskless.report.notes import notes
-from maskless.report.results import Result
+from maskless.report.results import Result, images_of
 from maskless.report.rows import row_of
-from maskless.report.table import Interval, Row, Table
-from maskless.signals import Annotation
+from maskless.report.table import Interval, Row, Table, by_cost
 
 #: What a table shows, from the left, if nobody says what: of each metric its standard definition.
 SHOWN = (
@@ -83,10 +82,18 @@ def intervals(table: Table, against: str) -> dict[tuple[str, Column], Interval]:
     if reference is None:
         names = [row.name for row in measured]
         raise UserError(f"against={against} is no measured row{did_you_mean(against, names)}")
-    found = {}
-    for row in measured:
-        for column in table.columns if row is not reference else ():
-            if one := _interval(table, row, reference, column):
+    found: dict[tuple[str, Column], Interval] = {}
+    if reference.lacks:
+        return found
+    strata = _strata(table, reference)
+    others = [row for row in measured if row is not reference and not row.lacks]
+    for column in table.columns:
+        theirs = _statistic(table, reference, column)
+        if theirs is None:
+            continue
+        for row in others:
+            own = _statistic(table, row, column)
+            if own and (one := interval(own, theirs, strata)):
                 found[row.name, column] = one
     return found
 
@@ -128,24 +135,18 @@ def _table(key: tuple[str, str, str], entries: Sequence[Scored], wanted: Sequenc
     groups = same_recipe(entries)
     images = tuple(sorted({image for entry in entries for image in entry.images}))
     rows = [row_of(name, group, images) for name, group in zip(group_names(groups), groups, strict=True)]
-    order = [*Annotation, None]
-    rows.sort(key=lambda row: order.index(row.annotation))
-    return Table(source, split, part, images, _shown(rows, wanted), tuple(rows))
+    return Table(source, split, part, images, _shown(rows, wanted), by_cost(rows))
 
 
 # -- differences ---------------------------------------------------------------------------------------------
 
 
-def _interval(table: Table, row: Row, other: Row, column: Column) -> Interval | None:
-    if column not in row.values or column not in other.values or row.lacks or other.lacks:
-        return None
-    own, others = (_statistic(table, one, column) for one in (row, other))
-    return interval(own, others, _strata(table, row)) if own and others else None
-
-
 def _statistic(table: Table, row: Row, column: Column) -> Statistic | None:
-    """What the table shows of a row in a column, for any number of times that an image counts."""
-    folds = [str(run.described.get(table.source, {}).get("split", "")) for run in row.runs]
+    """What the table shows of a row in a column, for any number of times that an image counts; None if it
+    shows nothing."""
+    if column not in row.values:
+        return None
+    folds = [str(run.about(table.source).get("split", "")) for run in row.runs]
     scores = [run.scores[table.source, table.part] for run in row.runs]
     if column.over == "images":
         return mean_of_images(np.stack([_values(table, one.get(column, {}), nan) for one in scores]), folds)
@@ -165,10 +166,9 @@ def _statistic(table: Table, row: Row, column: Column) -> Statistic | None:
 def _strata(table: Table, row: Row) -> NDArray[np.int64]:
     """The fold of each image, numbered; one for all if the table is of no folds."""
     fold_of = {
-        image: str(run.described.get(table.source, {}).get("split", ""))
+        image: str(run.about(table.source).get("split", ""))
         for run in row.runs
-        for values in run.scores[table.source, table.part].values()
-        for image in values
+        for image in images_of(run.scores[table.source, table.part])
     }
     return np.unique([fold_of[image] for image in table.images], return_inverse=True)[1]
 

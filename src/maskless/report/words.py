@@ -146,7 +146,7 @@ def told_apart(against: str, intervals: Mapping[tuple[str, Column], Interval]) -
     """What the brackets are, and how many of the differences could be a draw of the images; or empty."""
     if not intervals:
         return ""
-    inside = sum(interval.low <= 0 <= interval.high for interval in intervals.values())
+    inside = sum(interval.holds_zero for interval in intervals.values())
     return (
         f"Below a mean: its difference to {against}, and in brackets where 95 % of resampled sets of images "
         f"have it. {inside} of the {count(len(intervals), 'interval')} hold 0: there the images cannot tell "
@@ -155,7 +155,7 @@ def told_apart(against: str, intervals: Mapping[tuple[str, Column], Interval]) -
 
 
 def _provenance(table: Table, run: Result) -> Provenance:
-    about = run.described.get(table.source, {})
+    about = run.about(table.source)
     # Runs are copied without their weights to be compared; one without epochs never had any.
     weights = run.checkpoint[:SHORT] or ("not there" if run.epochs else "")
     facts = [

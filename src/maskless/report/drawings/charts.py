@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
+from typing import Literal
 
+from maskless.metrics import THRESHOLDS
+from maskless.metrics.counts import at_iou
 from maskless.report.column import Column
 from maskless.report.drawings.figures import (
     Curve,
@@ -21,8 +24,8 @@ from maskless.report.table import Row, Table
 from maskless.report.words import by_definition, heading, metric_name
 from maskless.signals import Annotation
 
-#: What is drawn against the IoU from which on a pair is a match, and how its definitions begin.
-_ACCURACY, _THRESHOLD = "object_accuracy", "iou>="
+#: What is drawn against the IoU from which on a pair is a match.
+_ACCURACY = "object_accuracy"
 
 
 @dataclass(frozen=True)
@@ -57,36 +60,29 @@ def training(results: Mapping[str, Result]) -> Chart | None:
 
 def _by_threshold(table: Table) -> Chart | None:
     """All lines are of one kind: pooled over the images if every row has that, else means over images."""
-    lines = {over: _lines(table.rows, over) for over in ("pooled", "images")}
-    over = "pooled" if lines["pooled"] and len(lines["pooled"]) == len(lines["images"]) else "images"
-    if not lines[over]:
+    pooled, means = _lines(table.rows, "pooled"), _lines(table.rows, "images")
+    all_pooled = bool(pooled) and len(pooled) == len(means)
+    lines = pooled if all_pooled else means
+    if not lines:
         return None
     several = table.split.endswith("*") or any(len(row.runs) > 1 for row in table.rows)
-    pooled = "pooled over the images of a run" if several else "pooled over all images"
-    how = pooled if over == "pooled" else "mean over images"
+    how = "pooled over the images of a run" if several else "pooled over all images"
+    how = how if all_pooled else "mean over images"
     return Chart(
         "Accuracy against IoU threshold",
-        svg(by_threshold(lines[over], "IoU from which on a pair is a match", f"accuracy, {how}")),
+        svg(by_threshold(lines, "IoU from which on a pair is a match", f"accuracy, {how}")),
         "Object accuracy is TP / (TP + FP + FN): matched pairs among all nuclei of either side.",
     )
 
 
-def _lines(rows: Sequence[Row], over: str) -> list[Line]:
+def _lines(rows: Sequence[Row], over: Literal["images", "pooled"]) -> list[Line]:
     found = []
     for row in rows:
-        at = {
-            float(column.definition.removeprefix(_THRESHOLD)): value.mean
-            for column, value in row.values.items()
-            if _is_accuracy(column) and column.over == over
-        }
+        values = {t: row.values.get(Column(_ACCURACY, at_iou(t), over=over)) for t in THRESHOLDS}
+        at = {threshold: value.mean for threshold, value in values.items() if value}
         if len(at) > 1:
-            found.append(Line(_marked(row), sorted(at), [at[x] for x in sorted(at)]))
+            found.append(Line(_marked(row), list(at), list(at.values())))
     return found
-
-
-def _is_accuracy(column: Column) -> bool:
-    of_all = column.region == AJI.region
-    return column.metric == _ACCURACY and column.definition.startswith(_THRESHOLD) and of_all
 
 
 def _by_annotation(table: Table) -> Chart | None:

@@ -142,8 +142,8 @@ def _area_path(area: npt.NDArray[np.bool_]) -> str:
 
 def _by(table: Table, row: Row, run: Result, image: str) -> str:
     """Which of several runs of the row it is, and the mean over seeds that the image was ranked by."""
-    splits = {str(one.described.get(table.source, {}).get("split", "")) for one in row.runs}
-    words = [str(run.described[table.source]["split"])] if len(splits) > 1 else []
+    splits = {str(one.about(table.source).get("split", "")) for one in row.runs}
+    words = [str(run.about(table.source)["split"])] if len(splits) > 1 else []
     words += [f"seed {run.seed}"] if len({one.seed for one in row.runs}) > 1 else []
     seeds = len(scorers(table, row, image))
     mean = row.by_image.get(AJI, {}).get(image, nan)

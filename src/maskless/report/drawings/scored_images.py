@@ -11,7 +11,7 @@ from maskless.build import TARGET, build
 from maskless.data.source import Source
 from maskless.errors import UserError, first_three
 from maskless.report.column import Column
-from maskless.report.results import Result
+from maskless.report.results import Result, images_of
 from maskless.report.table import Row, Table
 
 #: What images are ranked by, and pictures are named with.
@@ -68,12 +68,11 @@ def find_source(table: Table, run: Result, trust: Sequence[str] = (), data_root:
     """
     why: dict[str, None] = {}  # in order, each once
     other = "the configurations of the runs name other data"
-    name = run.described.get(table.source, {}).get("name", table.source)
     wanted = set(_images(table, run))
     for spec in _sources_of(run, *(one for row in table.rows for one in row.runs)):
         try:
             source = build(_where_data_is(spec, data_root), trust)
-            if source.name != name:
+            if source.name != table.source:
                 continue
             missing = wanted - {item.id for item in source.items(table.part)}
         except UserError as error:
@@ -83,7 +82,7 @@ def find_source(table: Table, run: Result, trust: Sequence[str] = (), data_root:
             return source
         lacks = f"{len(missing)} of the {len(wanted)} images that were scored are not in it"
         why[f"{other}, or it has changed: {lacks}, {min(missing)} for one"] = None
-    raise UserError(first_three(list(why)) if why else f"{other}: none of it is called {name}")
+    raise UserError(first_three(list(why)) if why else f"{other}: none of it is called {table.source}")
 
 
 def _sources_of(*runs: Result) -> Iterator[Mapping[str, Any]]:
@@ -103,8 +102,7 @@ def _label_maps(table: Table, run: Result) -> Path:
 
 
 def _images(table: Table, run: Result) -> list[str]:
-    scored = run.scores.get((table.source, table.part), {}).values()
-    return list(dict.fromkeys(image for values in scored for image in values))
+    return images_of(run.scores.get((table.source, table.part), {}))
 
 
 def _spread(last: int, count: int) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 from maskless.metrics import COUNTS
 from maskless.report.column import Column
 from maskless.report.pooling import pooled_scores
-from maskless.report.results import Result
+from maskless.report.results import Result, images_of
 from maskless.report.summary import summary
 from maskless.report.table import Row, Table
 
@@ -39,7 +39,7 @@ def study_csv(tables: Iterable[Table]) -> str:
 
 def _measured(table: Table, run: Result) -> Iterator[dict[str, Any]]:
     scores = run.scores[table.source, table.part]
-    images = len({image for values in scores.values() for image in values})
+    images = len(images_of(scores))
     means = {column: summary(list(values.values())) for column, values in scores.items()}
     wholes = {column: (value, None, images) for column, value in pooled_scores(scores).items()}
     for column, found in (means | wholes).items():
@@ -56,13 +56,13 @@ def _measured(table: Table, run: Result) -> Iterator[dict[str, Any]]:
                 "seed": run.seed,
                 "run": run.path,
                 "command": run.command,
-                "fold": run.described.get(table.source, {}).get("split", ""),
+                "fold": run.about(table.source).get("split", ""),
                 "origin": "measured",
             }
 
 
 def _known_of(table: Table, row: Row, run: Result) -> dict[str, Any]:
-    about = run.described.get(table.source, {})
+    about = run.about(table.source)
     return {
         "annotation": row.annotation or "",
         "state": run.state,

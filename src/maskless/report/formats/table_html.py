@@ -92,7 +92,8 @@ def _below(table: Table, against: str, intervals: Intervals) -> Iterator[str]:
     bests = "The best of each column is bold." if best(table) else ""
     yield f'<p class="faint">{escape(" ".join(filter(None, [spread(table), arrows, bests])))}</p>'
     if intervals:
-        star = " A star marks the others." if any(map(_is_apart, intervals.values())) else ""
+        apart = any(not interval.holds_zero for interval in intervals.values())
+        star = " A star marks the others." if apart else ""
         yield f'<p class="faint">{escape(told_apart(against, intervals) + star)}</p>'
     texts = [f"<sup>{letter}</sup> {escape(text)}" for letter, text in footnotes(table).texts]
     if texts:
@@ -123,11 +124,17 @@ def _run(run: Provenance) -> str:
 def _grid(table: Table, against: str, intervals: Intervals) -> str:
     words = "".join(f'<th scope="col" class="words">{_name(word)}</th>' for word in ("annotation", "values"))
     columns = "".join(_head(column) for column in table.columns)
+    bold, marks = best(table), footnotes(table).marks
     rows = []
     for rank, (cost, group) in enumerate(by_annotation(table)):
         for number, row in enumerate(group):
             first = ' class="first"' if number == 0 and rank else ""
-            rows.append(f"<tr{first}>{_words(table, row, cost, rank)}{_cells(table, row, intervals)}</tr>")
+            words_of_row = _words(table, row, cost, rank, marks.get(row.name, ""))
+            cells = "".join(
+                _cell(table, row, column, (row.name, column) in bold, intervals.get((row.name, column)))
+                for column in table.columns
+            )
+            rows.append(f"<tr{first}>{words_of_row}{cells}</tr>")
     return (
         '<div class="wide"><table class="sortable">\n'
         f'<thead><tr><th scope="col">{_name("method")}</th>{words}{columns}</tr></thead>\n'
@@ -150,9 +157,8 @@ def _head(column: Column) -> str:
     return f'<th scope="col"{first}>{_name(metric_name(column))}{arrow}<small>{below}</small></th>'
 
 
-def _words(table: Table, row: Row, cost: str, rank: int) -> str:
-    """The name, what it has cost, and whether it is measured."""
-    letters = footnotes(table).marks.get(row.name, "")
+def _words(table: Table, row: Row, cost: str, rank: int, letters: str) -> str:
+    """The name with the letters of its footnotes, what it has cost, and whether it is measured."""
     name = f"<i>{escape(row.name)}</i>" if row.citation else escape(row.name)
     name += f" <sup>{letters}</sup>" if letters else ""
     learnt = next((run.learnt_from for run in row.runs), "")
@@ -169,14 +175,6 @@ def _words(table: Table, row: Row, cost: str, rank: int) -> str:
     )
 
 
-def _cells(table: Table, row: Row, intervals: Intervals) -> str:
-    bold = best(table)
-    return "".join(
-        _cell(table, row, column, (row.name, column) in bold, intervals.get((row.name, column)))
-        for column in table.columns
-    )
-
-
 def _cell(table: Table, row: Row, column: Column, is_best: bool, interval: Interval | None) -> str:
     value = row.values.get(column)
     if value is None:
@@ -189,7 +187,7 @@ def _cell(table: Table, row: Row, column: Column, is_best: bool, interval: Inter
         under.append(f"<small>{few}</small>")
     if interval:
         gap, _, bounds = difference(interval).partition(" ")
-        star = " *" * _is_apart(interval)
+        star = " *" * (not interval.holds_zero)
         under.append(f'<small class="interval">{gap}<br>{bounds}{star}</small>')
     return f'<td data-value="{value.mean!r}">{shown}{"".join(under)}</td>'
 
@@ -198,7 +196,3 @@ def _spread(value: Value) -> str:
     over = basis(value)
     title = f' title="standard deviation over {over}"' if over else ""
     return f"<span{title}>± {value.std:.{DIGITS}f}</span>"
-
-
-def _is_apart(interval: Interval) -> bool:
-    return not interval.low <= 0 <= interval.high
