@@ -1,10 +1,11 @@
 """Rendered tissue as a source: every signal, known truth, no files."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+from maskless.address import generator
 from maskless.data.derive import complete
 from maskless.data.source import PARTS, Source, Split
 from maskless.data.synthetic import Tissue, check, render
@@ -29,7 +30,8 @@ class Synthetic(Source):
 
     There are no files: a tile is a pure function of `seed` and its part and number. `stain` is 'he' (classes
     epithelial, lymphocyte, stromal) or 'ki67' (positive, negative), and shows the same nuclei either way;
-    tiles are `size_px` square at objective `power`, 10 / power µm/px. `tiles` says how many there are of each
+    tiles are `size_px` square at objective `power`, 10 / power µm/px; of a pair of powers each tile draws
+    its own, and the greater is the source's. `tiles` says how many there are of each
     part. `scales` shows the tile's own field at 40x, 20x and 10x, in proportionate sizes.
 
     Splits: one, 'official'. Each tile is a patient of its own, 'train-0003' for one.
@@ -56,16 +58,16 @@ class Synthetic(Source):
     def __init__(
         self,
         stain: str = "he",
-        power: float = 40.0,
+        power: float | Sequence[float] = 40.0,
         size_px: int = 256,
         tiles: Mapping[str, int] = _TILES,
         seed: int = 0,
         split: str = "official",
     ) -> None:
         """Raises UserError for an argument that cannot be, without rendering anything."""
-        check(seed, 0, size_px, stain, power)
+        self.powers = _checked_powers(power, seed, size_px, stain)
         self.stain, self.size_px, self.seed, self.split = stain, size_px, seed, split
-        self.power, self.mpp = float(power), 10 / power
+        self.power, self.mpp = self.powers[1], 10 / self.powers[1]
         self.tiles = _checked_tiles(tiles)
         self.items("train")  # complains of a split that is not there
 
@@ -75,7 +77,7 @@ class Synthetic(Source):
 
     def __repr__(self) -> str:
         return (
-            f"Synthetic(stain={self.stain!r}, power={self.power!r}, size_px={self.size_px}, "
+            f"Synthetic(stain={self.stain!r}, powers={self.powers!r}, size_px={self.size_px}, "
             f"tiles={self.tiles}, seed={self.seed}, split={self.split!r})"
         )
 
@@ -87,7 +89,8 @@ class Synthetic(Source):
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Render one tile. Raises UserError for an item that is not of this source."""
         index = self._index(item)
-        tissue = self._render(index, self.size_px, self.power)
+        own_power = self._power(index)
+        tissue = self._render(index, self.size_px, own_power)
         # Copies, because what is read belongs to the reader and the cache must not change.
         sample = Sample(
             item,
@@ -102,7 +105,7 @@ class Synthetic(Source):
         )
         if Signal.SCALES in signals:
             sample.signals[Signal.SCALES] = {
-                power: self._render(index, _at(power, self.power, self.size_px), power).image.copy()
+                power: self._render(index, _at(power, own_power, self.size_px), power).image.copy()
                 for power in _SCALES
             }
         return complete(sample, signals)
@@ -121,6 +124,11 @@ class Synthetic(Source):
         if not 0 <= n < self.tiles.get(part, 0) or item.id != _name(part, n):
             raise UserError(f"synthetic has no tile {item.id!r}: it renders {self.tiles}")
         return PARTS.index(part) * _PART_LENGTH + n
+
+    def _power(self, index: int) -> float:
+        """Drawn for each tile, evenly on a logarithmic scale between the two powers."""
+        low, high = self.powers
+        return low * (high / low) ** generator(self.seed, index, "power").uniform() if low < high else high
 
     def _render(self, index: int, size_px: int, power: float) -> Tissue:
         tile = _remembered if size_px <= _CACHED_UP_TO_PX else _rendered
@@ -141,6 +149,18 @@ def _name(part: str, n: int) -> str:
 def _at(power: float, own_power: float, own_size_px: int) -> int:
     """Size in px, at another power, of a field of a tile's own power and size."""
     return max(round(own_size_px * power / own_power), 1)
+
+
+def _checked_powers(
+    power: float | Sequence[float], seed: int, size_px: int, stain: str
+) -> tuple[float, float]:
+    """The least and the greatest power of tiles. Raises UserError for what cannot be rendered."""
+    pair = [power, power] if isinstance(power, str) or not isinstance(power, Sequence) else list(power)
+    for one in pair:
+        check(seed, 0, size_px, stain, one)
+    if len(pair) != 2 or pair[0] > pair[1]:
+        raise UserError(f"synthetic takes a power, 40, or a pair from small to great, [20, 40], not {power}")
+    return float(pair[0]), float(pair[1])
 
 
 def _checked_tiles(tiles: Mapping[str, int]) -> dict[str, int]:

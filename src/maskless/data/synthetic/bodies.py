@@ -103,6 +103,16 @@ def _reach_um(bodies: Bodies, which: NDArray[np.int64], direction: _Floats) -> _
     return (a * b / np.hypot(b * cos, a * sin) + np.hypot(a * cos, b * sin)) / 2
 
 
+def inside(spaces: Bodies, rows_um: _Floats, cols_um: _Floats, beyond_um: _Floats) -> NDArray[np.bool_]:
+    """Which places (N,) lie in the ellipse of a space, or no further than `beyond_um` (N,) outside it."""
+    found = np.zeros(len(rows_um), bool)
+    for i in range(len(spaces)):
+        step = np.hypot(rows_um - spaces.rows_um[i], cols_um - spaces.cols_um[i])
+        direction = np.arctan2(rows_um - spaces.rows_um[i], cols_um - spaces.cols_um[i])
+        found |= step < _reach_um(spaces, np.full(len(rows_um), i), direction) + beyond_um
+    return found
+
+
 def drawn(bodies: Bodies, height_px: int, width_px: int, mpp: float) -> Drawing:
     """Draw bodies into the window whose top left corner is the plane's origin.
 

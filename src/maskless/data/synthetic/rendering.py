@@ -7,15 +7,17 @@ of optical density, so whatever unmixes stains in real images unmixes them here.
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from maskless.address import generator
 from maskless.data.derive import points
-from maskless.data.synthetic.architecture import Kind, architecture, grown
+from maskless.data.synthetic.architecture import architecture
 from maskless.data.synthetic.bodies import drawn, instances
-from maskless.data.synthetic.stain import STAINS, amounts, positive, vectors
+from maskless.data.synthetic.growth import grown
+from maskless.data.synthetic.lattice import NUCLEI, Kind
+from maskless.data.synthetic.microscope import seen
+from maskless.data.synthetic.stain import PIGMENT, STAINS, amounts, positive, vectors
 from maskless.data.synthetic.texture import textured
 from maskless.errors import UserError, did_you_mean
 
@@ -53,21 +55,23 @@ def render(seed: int, index: int, *, size_px: int = 256, stain: str = "he", powe
     check(seed, index, size_px, stain, power)
     mpp = _MPP_TIMES_POWER / power
     tissue = architecture(generator(seed, index, "architecture"))
-    bodies = grown(tissue, size_px * mpp, size_px * mpp)
+    growth = grown(tissue, size_px * mpp, size_px * mpp)
+    bodies = growth.bodies
     drawing = drawn(bodies, size_px, size_px, mpp)
-    ids, behind = instances(drawing, bodies.kind != Kind.RED_CELL)
+    ids, behind = instances(drawing, np.isin(bodies.kind, NUCLEI))
 
     staining = generator(seed, index, "stain", stain)
     holds_ki67 = positive(bodies, staining)
-    texture = textured(tissue, bodies, drawing, mpp, generator(seed, index, "texture"))
+    texture = textured(tissue, growth, drawing, mpp, generator(seed, index, "texture"))
     density = amounts(stain, texture, bodies, drawing, holds_ki67, staining)
     light = transmitted(density, vectors(stain, staining))
-    image = _seen(light, mpp, generator(seed, index, "microscope", stain))
+    light *= transmitted(texture.pigment[..., None], PIGMENT)
+    image = seen(light, mpp, generator(seed, index, "microscope", stain))
 
-    if stain == "he":
-        names = [Kind(kind).name.lower() for kind in bodies.kind[behind]]
-    else:
+    if stain == "ki67":
         names = ["positive" if held else "negative" for held in holds_ki67[behind]]
+    else:
+        names = [Kind(kind).name.lower() for kind in bodies.kind[behind]]
     classes = dict(enumerate(names, 1))
     return Tissue(image, ids, points(ids), classes, mpp, float(power))
 
@@ -81,20 +85,6 @@ def transmitted(density: NDArray[np.floating], stain_vectors: NDArray[np.floatin
     height, width, stains = density.shape
     absorbed = density.reshape(-1, stains) @ exponent.astype(np.float32)
     return np.exp(absorbed, out=absorbed).reshape(height, width, 3)
-
-
-def _seen(light: NDArray[np.float32], mpp: float, draw: np.random.Generator) -> NDArray[np.uint8]:
-    """What the sensor makes of the transmitted light: lamp, lens, noise."""
-    white = draw.uniform(238, 251) + draw.uniform(-4, 4, 3)
-    down, along, corner = draw.uniform(-0.05, 0.05), draw.uniform(-0.05, 0.05), draw.uniform(0, 0.05)
-    row = np.linspace(-1, 1, light.shape[0], dtype=np.float32)[:, None]
-    col = np.linspace(-1, 1, light.shape[1], dtype=np.float32)[None]
-    lamp = (1 + down * row + along * col - corner * (row**2 + col**2) / 2).astype(np.float32)
-    lit: NDArray[np.float32] = light * lamp[..., None] * white.astype(np.float32)
-    lens_px = max(draw.uniform(0.15, 0.5) / mpp, 0.3)
-    grain = cv2.GaussianBlur(draw.standard_normal(lit.shape, dtype=np.float32), (0, 0), 0.55)
-    image = cv2.GaussianBlur(lit, (0, 0), lens_px) + np.float32(2 * draw.uniform(0.8, 2.5)) * grain
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def check(seed: int, index: int, size_px: int, stain: str, power: float) -> None:
