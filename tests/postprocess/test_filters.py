@@ -88,6 +88,20 @@ def test_otsu_is_blind_to_shift_and_scale() -> None:
     np.testing.assert_array_equal(otsu(values), otsu(3 * values - 7))
 
 
+def test_three_classes_are_parted_where_their_variance_says() -> None:
+    generator = np.random.default_rng(2)
+    truth = generator.integers(0, 3, (80, 80))
+    values = np.rint(np.choose(truth, [20, 90, 200]) + generator.normal(0, 6, truth.shape)).clip(0, 255)
+    np.testing.assert_array_equal(otsu(values, classes=3), truth > 0)
+    assert (otsu(values) != (truth > 0)).mean() > 0.2  # two classes part elsewhere
+
+
+@pytest.mark.parametrize("levels", [[0.0, 1.0], [0.0, 1e-4, 1.0], [0.0, 0.5, 1.0]])
+def test_fewer_values_than_classes_are_a_class_each(levels: list[float]) -> None:
+    values = np.resize(levels, (10, 12))
+    np.testing.assert_array_equal(otsu(values, classes=4), values > 1e-3)
+
+
 def test_otsu_of_a_flat_image_finds_nothing() -> None:
     assert not otsu(np.full((5, 5), 0.3, np.float32)).any()
 

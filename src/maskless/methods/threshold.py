@@ -15,14 +15,15 @@ from maskless.stain import luminance, stains
 DARKNESS = {
     "haematoxylin": lambda image: stains(image)[..., 0],
     "luminance": lambda image: 1 - luminance(image),
+    "red": lambda image: 1 - image[..., 0].astype(np.float32) / 255,
 }
 
 
 class Threshold(Stage):
     """One map of how much nuclear stain there is; its chain thresholds it and splits what touches.
 
-    `of` is what is thresholded: the deconvolved haematoxylin, or the luminance as in the papers' weaker
-    baseline.
+    `of` is what is thresholded: the deconvolved haematoxylin; the luminance, as in the papers' weaker
+    baseline; or what is taken up of red light, which both haematoxylin and DAB absorb.
     """
 
     needs = frozenset({Need(Signal.IMAGE)})

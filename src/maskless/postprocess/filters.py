@@ -1,12 +1,13 @@
 """Smoothing and thresholds that an image chooses itself."""
 
 import math
+from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.filters import threshold_otsu
+from skimage.filters import threshold_multiotsu, threshold_otsu
 
 
 def gaussian(values: NDArray, *, sigma_px: float, radius_px: int | None = None) -> NDArray[np.float32]:
@@ -36,15 +37,20 @@ def median(values: NDArray, *, radius_px: int) -> NDArray:
     return ndimage.median_filter(values, size=side, mode="reflect")
 
 
-def otsu(values: NDArray) -> NDArray[np.bool_]:
-    """The brighter class of Otsu's threshold over 256 bins (IEEE Trans. SMC 9, 1979): bool (H, W).
+def otsu(values: NDArray, *, classes: Literal[2, 3, 4] = 2) -> NDArray[np.bool_]:
+    """All but the darkest of Otsu's classes over 256 bins (IEEE Trans. SMC 9, 1979): bool (H, W).
 
     `values` are real (H, W) and finite. Where all are equal, but for rounding, there is no brighter class
-    and nothing is set.
+    and nothing is set; where there are fewer values than `classes`, each is a class.
     """
     if values.dtype == np.float16:  # too coarse for 256 bins, and it overflows in the sums
         values = values.astype(np.float32)
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-5 * max(abs(low), abs(high)):
         return np.zeros(values.shape, bool)
-    return np.asarray(values > threshold_otsu(values))
+    if classes == 2:
+        return np.asarray(values > threshold_otsu(values))
+    counts, edges = np.histogram(values, 256)
+    levels = (edges[:-1] + edges[1:]) / 2
+    fewest = min(classes, np.count_nonzero(counts))
+    return np.asarray(values > threshold_multiotsu(hist=(counts, levels), classes=fewest)[0])
