@@ -19,7 +19,7 @@ from maskless.data.synthetic.noise import Noise
 from maskless.data.synthetic.rendering import transmitted
 from maskless.errors import UserError
 from maskless.signals import Item, Signal
-from maskless.stain import optical_density
+from maskless.stain import optical_density, stains
 
 FIELDS = st.integers(0, 2**31), st.integers(0, 2**21)
 
@@ -121,6 +121,39 @@ def test_a_larger_field_shows_the_same_tissue_and_more_of_it() -> None:
 def test_the_two_stains_show_the_same_nuclei() -> None:
     for he, ki67 in zip(fields(4), fields(4, "ki67"), strict=True):
         np.testing.assert_array_equal(he.instances, ki67.instances)
+
+
+def test_her2_is_brown_on_the_borders_of_epithelium_and_nowhere_else() -> None:
+    """Where there is any, the brown lies between nuclei; nuclei stay blue."""
+    between, within = [], []
+    for index in range(16):
+        tissue = render(6, index, stain="her2")
+        dab = stains(tissue.image, "H-DAB")[..., 1]
+        outside = tissue.instances == 0
+        between.append(np.percentile(dab[outside], 98))
+        within.append(np.median(dab[~outside]) if (~outside).any() else 0.0)
+        assert set(tissue.classes.values()) <= {"epithelial", "lymphocyte", "stromal"}
+    strong = np.array(between) > 0.25
+    assert 3 < strong.sum() < 14  # some tissues are negative
+    assert (np.array(between)[strong] > np.array(within)[strong] + 0.1).all()
+
+
+def test_of_a_pair_of_powers_each_tile_draws_its_own() -> None:
+    source = Synthetic(power=[20, 40], size_px=64, tiles={"val": 40})
+    assert (source.power, source.mpp) == (40.0, 0.25)
+    powers = [source.read(item, [Signal.IMAGE]) for item in source.items("val")]
+    drawn = np.array([sample.power for sample in powers])
+    assert [sample.mpp for sample in powers] == pytest.approx(10 / drawn)
+    assert 20 <= drawn.min() < 24
+    assert 34 < drawn.max() <= 40
+    again = source.read(source.items("val")[3], [Signal.IMAGE])
+    assert again.power == drawn[3]
+
+
+@pytest.mark.parametrize("power", [[40, 20], [20, 30, 40], [], [20, "x"]])
+def test_a_pair_of_powers_that_cannot_be_is_refused(power: list) -> None:
+    with pytest.raises(UserError, match="power"):
+        Synthetic(power=power)
 
 
 def test_nuclei_are_of_plausible_size_and_some_touch() -> None:

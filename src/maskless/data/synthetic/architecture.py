@@ -76,7 +76,7 @@ def architecture(draw: np.random.Generator) -> Architecture:
         lumen_from=from_level + (band if gland else 99),
         palisade=gland,
         flow_angle=draw.uniform(0, np.pi),
-        nucleus_um=draw.uniform(5.4, 8.5) if gland else draw.uniform(5.6, 10.8),
+        nucleus_um=draw.uniform(5.4, 9.0) if gland else draw.uniform(5.4, 12.5),
         spread=draw.uniform(0.08, 0.24),
         crowding=draw.uniform(0.93, 1.12)
         if gland

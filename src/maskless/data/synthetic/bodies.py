@@ -99,17 +99,22 @@ def _reach_um(bodies: Bodies, which: NDArray[np.int64], direction: _Floats) -> _
     bracket how near another body can come from there."""
     turned = direction - bodies.angle[which]
     a, b = bodies.long_um[which], bodies.short_um[which]
-    cos, sin = np.cos(turned), np.sin(turned)
-    return (a * b / np.hypot(b * cos, a * sin) + np.hypot(a * cos, b * sin)) / 2
+    return (_radius_um(bodies, which, turned) + np.hypot(a * np.cos(turned), b * np.sin(turned))) / 2
+
+
+def _radius_um(bodies: Bodies, which: NDArray[np.int64], turned: _Floats) -> _Floats:
+    """Radius of an ellipse along a direction, counted from its long axis."""
+    a, b = bodies.long_um[which], bodies.short_um[which]
+    return a * b / np.hypot(b * np.cos(turned), a * np.sin(turned))
 
 
 def inside(spaces: Bodies, rows_um: _Floats, cols_um: _Floats, beyond_um: _Floats) -> NDArray[np.bool_]:
     """Which places (N,) lie in the ellipse of a space, or no further than `beyond_um` (N,) outside it."""
     found = np.zeros(len(rows_um), bool)
     for i in range(len(spaces)):
-        step = np.hypot(rows_um - spaces.rows_um[i], cols_um - spaces.cols_um[i])
-        direction = np.arctan2(rows_um - spaces.rows_um[i], cols_um - spaces.cols_um[i])
-        found |= step < _reach_um(spaces, np.full(len(rows_um), i), direction) + beyond_um
+        down_um, along_um = rows_um - spaces.rows_um[i], cols_um - spaces.cols_um[i]
+        turned = np.arctan2(down_um, along_um) - spaces.angle[i]
+        found |= np.hypot(down_um, along_um) < _radius_um(spaces, np.array([i]), turned) + beyond_um
     return found
 
 

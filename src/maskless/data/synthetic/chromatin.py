@@ -17,7 +17,7 @@ _DENSE: Final = 0.025
 def chromatin(
     bodies: Bodies, drawing: Drawing, depth_um: _Map, clumps: _Map, vesicular: float, coarseness: float
 ) -> _Map:
-    """How much chromatin lies at each pixel, about 1: float32 (H, W), at least 0.08.
+    """How much chromatin lies at each pixel, about 1: float32 (H, W), at least 0.03.
 
     Dense and even in lymphocytes; pale, clumped and rimmed in nuclei as far as they are `vesicular` (0 to 1).
     `depth_um` is how far within its outline a pixel lies, `clumps` a noise of standard deviation 1, whose
@@ -26,16 +26,17 @@ def chromatin(
     owner = drawing.owner.astype(np.intp)
     open_ = vesicular * (0.35 + 0.65 * bodies.chance[:, 2])
     base = by_kind(bodies, 1.0, 1.35, 1.12) * (0.55 + 0.7 * bodies.chance[:, 1] ** 0.75)
-    base *= 1 - by_kind(bodies, 0.62, 0.1, 0.3) * open_
-    grain = coarseness * (by_kind(bodies, 0.6, 0.7, 0.7) + by_kind(bodies, 1.3, 0.2, 0.5) * open_)
-    rim = by_kind(bodies, 0.15, 0.1, 0.15) + by_kind(bodies, 1.5, 0.2, 0.8) * open_
+    base *= 1 - by_kind(bodies, 0.88, 0.15, 0.6) * open_
+    grain = coarseness * (by_kind(bodies, 0.6, 0.7, 0.7) + by_kind(bodies, 1.8, 0.2, 0.9) * open_)
+    # Relative to what is left of the chromatin: a rim about as dark as a dense nucleus.
+    rim = by_kind(bodies, 0.15, 0.1, 0.15) + by_kind(bodies, 0.9, 0.1, 0.6) * open_ / (1.05 - 0.9 * open_)
     dense = bodies.chance[:, 3] > 1 - _DENSE
     base, grain, rim = np.where(dense, [1.9 + 0 * base, 0.3 * grain, 0.3 * rim], [base, grain, rim])
 
     at_membrane = np.exp(-(((depth_um - np.float32(0.35)) / np.float32(0.35)) ** 2))
     thickness = 0.8 + 0.2 * np.sqrt((1 - drawing.radius**2).clip(0))
     pattern = 1 + of_owner(grain, owner) * clumps + of_owner(rim, owner) * at_membrane
-    return (of_owner(base, owner) * pattern * thickness).clip(0.08)
+    return (of_owner(base, owner) * pattern * thickness).clip(0.03)
 
 
 def nucleoli(bodies: Bodies, share: float, height_px: int, width_px: int, mpp: float) -> _Map:

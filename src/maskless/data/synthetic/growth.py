@@ -141,7 +141,9 @@ def _endothelium(tissue: Architecture, spaces: Bodies) -> Bodies:
         priority=(1.5 + chance).ravel(),
         chance=drawn[..., :8].reshape(-1, 8),
     )
-    return bodies[(chance < share).ravel()]
+    bodies = bodies[(chance < share).ravel()]
+    # Not in a neighbouring space.
+    return bodies[~inside(spaces, bodies.rows_um, bodies.cols_um, beyond_um=0.3 * bodies.short_um)]
 
 
 def _red_cells(tissue: Architecture, spaces: Bodies, window: _Window) -> Bodies:

@@ -70,11 +70,15 @@ def amounts(
 def _he(t: Texture, drawing: Drawing, draw: np.random.Generator) -> tuple[_Map, _Map]:
     in_stroma, in_cytoplasm = draw.uniform(0.15, 0.45), draw.uniform(0.1, 0.38)
     in_red, in_nucleus = draw.uniform(0.35, 0.6), draw.uniform(0.08, 0.34)
-    eosin = _over(_ground(t, in_stroma, in_cytoplasm), t, in_nucleus * (0.7 + 0.3 * t.chromatin))
+    eosin = _over(
+        _ground(t, in_stroma, in_cytoplasm), t, in_nucleus * (0.25 + 0.75 * t.chromatin).clip(0, 1.3)
+    )
     eosin += 0.15 * t.nucleus * t.nucleolus
     eosin += in_red * t.red_cell * (0.72 + 0.35 * drawing.radius**2)  # biconcave: pale in the middle
-    haematoxylin = _ground(t, draw.uniform(0.0, 0.08), draw.uniform(0.02, 0.2))
+    # Cytoplasm can be nearly as blue as its nuclei (ribosomes), and as uneven as they are.
+    haematoxylin = _ground(t, draw.uniform(0.0, 0.08), 0.02 + 0.33 * draw.beta(0.9, 1.8))
     haematoxylin += draw.uniform(0, 0.4) ** 1.6 * t.basophilia * t.present
+    haematoxylin += draw.uniform(0, 0.55) ** 1.6 * t.mottle * t.present * (0.3 + 0.7 * t.epithelium)
     chromatin = draw.uniform(0.3, 0.72) * t.chromatin * (1 + 0.7 * t.nucleolus)
     return _over(haematoxylin, t, chromatin), eosin
 
@@ -91,7 +95,9 @@ def _ki67(
     )  # of antibody that binds where it should not
     dab = _over(_ground(t, haze, haze) + blot, t, ki67 * (1 - spread + spread * t.chromatin.clip(0, 1.5)))
     blue = counterstain * t.chromatin * (1 - 0.5 * (ki67 > 0))
-    haematoxylin = _over(_ground(t, ground, ground * draw.uniform(0.7, 1.6)), t, blue)
+    cytoplasm = _ground(t, ground, ground * draw.uniform(0.7, 1.6))
+    cytoplasm += draw.uniform(0, 0.35) ** 1.6 * t.mottle * t.present
+    haematoxylin = _over(cytoplasm, t, blue)
     return haematoxylin + 0.04 * t.red_cell, dab + draw.uniform(0.05, 0.25) * t.red_cell
 
 

@@ -21,17 +21,8 @@ from maskless.data.synthetic.noise import Noise
 _Map = NDArray[np.float32]
 
 #: Fields of a tissue's noise that its texture uses, numbered after those of its architecture.
-_EDGE, _FINE, _COARSE, _BUNDLES, _THREADS, _TUFTS, _FOAM, _PIGMENT, _CHROMATIN = (
-    10,
-    11,
-    14,
-    16,
-    17,
-    18,
-    24,
-    25,
-    28,
-)
+_EDGE, _FINE, _COARSE, _BUNDLES, _THREADS, _TUFTS = 10, 11, 14, 16, 17, 18
+_FOAM, _PIGMENT, _CHROMATIN, _MOTTLE = 24, 25, 28, 30
 
 _MEMBRANE_UM: Final = 0.45
 
@@ -45,6 +36,7 @@ class Texture:
     cytoplasm: _Map  #: protein of the epithelium, about 1 where there is any
     present: _Map  #: 0 to 1: 0 in gaps, lumens and the pale haloes of nuclei
     basophilia: _Map  #: 0 to 1: patches of ground substance that take up haematoxylin
+    mottle: _Map  #: 0 to 1: small blots in the cytoplasm that take up haematoxylin
     membrane: _Map  #: 0 to 1: borders between epithelial cells
     nucleus: _Map  #: 0 to 1: how much of the pixel is nucleus
     red_cell: _Map  #: 0 to 1: how much of the pixel is red cell
@@ -90,7 +82,7 @@ def textured(
     hollow = draw.uniform(0, 1) ** 2 * _step(gap_um, 1.2, 1.6) * (1 - membranes)
     hollow *= _step(coarse + 0.6 * fine, draw.uniform(-1.2, 0.8), 0.8)
     foam = draw.uniform(0, 1) ** 2 * _step(noise(_FOAM, draw.uniform(1.2, 3.5)), draw.uniform(0.2, 1.2), 0.8)
-    granules = draw.uniform(0.1, 0.35)
+    granules = draw.uniform(0.1, 0.5)
     cytoplasm = (1 + 0.12 * coarse + granules * fine) * (1 - hollow) * (1 - foam * (1 - membranes))
     cytoplasm *= 1 + draw.uniform(-0.15, 0.5) * membranes
 
@@ -111,6 +103,7 @@ def textured(
         cytoplasm=cytoplasm,
         present=present,
         basophilia=_step(coarse + 0.3 * fine, draw.uniform(0.0, 1.5), 2.2),
+        mottle=_step(noise(_MOTTLE, draw.uniform(0.8, 3.0)), draw.uniform(0.3, 1.5), draw.uniform(0.5, 1.5)),
         membrane=membranes * epithelium * present,
         nucleus=cover * (1 - is_red),
         red_cell=cover * is_red,
