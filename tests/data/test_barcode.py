@@ -1,6 +1,7 @@
 import pytest
 
-from maskless.data.barcode import tcga_case
+from maskless.data.barcode import tcga_case, tcga_item
+from maskless.signals import Item
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,9 @@ from maskless.data.barcode import tcga_case
 )
 def test_a_barcode_is_read_as_far_as_it_names_the_slide(name: str, case: str | None) -> None:
     assert tcga_case(name) == case
+
+
+def test_an_item_s_patient_is_the_beginning_of_its_barcode() -> None:
+    name = "Colon_TCGA-AY-A8YK-01A-01-TS1"
+    assert tcga_item(name) == Item(name, "TCGA-AY-A8YK", "TCGA-AY-A8YK-01A-01-TS1")
+    assert tcga_item("slide_7") == Item("slide_7", "slide_7")

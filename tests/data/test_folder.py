@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from layouts import nuclei, tissue, write_folder
 from PIL import Image
 
 from maskless.build import build
-from maskless.data.readers import folder as folder_module
 from maskless.data.readers.folder import Folder
 from maskless.errors import UserError
 from maskless.signals import Item, Signal
@@ -66,26 +63,6 @@ def test_no_patient_is_in_two_parts_and_the_seed_decides(tmp_path: Path) -> None
     assert any(Folder(path, group="(.*)_", seed=seed).splits()["random"] != split for seed in (1, 2, 3))
     ungrouped = Folder(path).splits()["random"]
     assert {part: len(items) for part, items in ungrouped.parts.items()} == {"train": 6, "val": 2, "test": 2}
-
-
-@given(
-    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=30),
-    shares=st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(1, 9)),
-    seed=st.integers(0, 5),
-)
-@settings(deadline=None)
-def test_any_division_keeps_groups_whole_and_comes_near_the_shares(
-    sizes: list[int], shares: tuple[int, int, int], seed: int
-) -> None:
-    items = [Item(f"{group}-{k}", str(group)) for group, size in enumerate(sizes) for k in range(size)]
-    fractions = {part: n / sum(shares) for part, n in zip(("train", "val", "test"), shares, strict=True)}
-    split = folder_module._divide(items, fractions, seed)
-    assert not split.leaky
-    assert sorted(i.id for part in split.parts.values() for i in part) == sorted(i.id for i in items)
-    for part, share in fractions.items():
-        count = len(split.parts[part])
-        assert count <= share * len(items) + max(sizes)
-        assert (count == 0) == (share == 0) or len(sizes) < 3
 
 
 def test_missing_labels_are_counted_and_the_first_three_named(tmp_path: Path) -> None:
@@ -144,8 +121,8 @@ def test_a_path_without_images_says_so(tmp_path: Path) -> None:
         ({"fractions": {"train": 1.5, "test": -0.5}}, "add up to 1"),
         ({"fractions": {"train": 0.5, "tset": 0.5}}, "add up to 1"),
         ({"fractions": {"train": "all"}}, "add up to 1"),
-        ({"mpp": 0}, "mpp above 0"),
-        ({"power": -40}, "power above 0"),
+        ({"mpp": 0}, "mpp=0 is no pixel spacing"),
+        ({"power": -40}, "power=-40 is no objective"),
     ],
 )
 def test_unusable_options_are_refused_before_any_work(

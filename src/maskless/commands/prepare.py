@@ -1,19 +1,32 @@
 """maskless prepare: what a source holds, and everything that is wrong with it."""
 
-import numpy as np
+from collections.abc import Collection, Mapping
+from math import prod
+from pathlib import Path
+
+import cv2
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from maskless.atomic import write_atomically
 from maskless.commands.compose import Config
 from maskless.commands.objects import build_sources
 from maskless.commands.progress import tracked
-from maskless.data.source import PARTS, Source
+from maskless.data.census import Census, census
+from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
 from maskless.signals import Role, Signal
+from maskless.writers.truth import colour_names, truth_overlay
+
+#: So many images of each part are drawn.
+_DRAWN = 4
+#: What can be drawn; what the source lacks is left out.
+_DRAWABLE = (Signal.INSTANCES, Signal.MASK, Signal.POINTS, Signal.CLASSES, Signal.REGION)
 
 
 def run(config: Config) -> None:
-    """Print a row a part of the split; list every problem and where to get the set.
+    """Print a row a part of the split, draw the first images; list every problem and where to get the set.
 
     Raises UserError with the number of problems after they are all printed.
     """
@@ -22,7 +35,12 @@ def run(config: Config) -> None:
     problems = source.problems()
     sentences = [f"problem: {problem}" for problem in problems]
     if not problems:
-        console.print(_table(source))
+        source.items("train")  # names the splits there are, if this is none
+        split = source.splits()[source.split]
+        found = {part: census(source, tracked(split.parts.get(part, ()), part)) for part in _parts(split)}
+        console.print(_table(source, split, found))
+        if config["output"]:
+            sentences += _draw(source, split, Path(config["output"]), found)
     sentences += [f"note: {remark}" for remark in _extra(source)]
     sentences += [f"licence: {source.licence}", f"how to get it: {source.how_to_get}"]
     for sentence in sentences:
@@ -38,35 +56,69 @@ def _extra(source: Source) -> list[str]:
         return []
 
 
-def _table(source: Source) -> Table:
-    source.items("train")  # names the splits there are, if this is none
-    split = source.splits()[source.split]
+def _parts(split: Split) -> list[str]:
+    return [*PARTS, *(part for part in split.parts if part not in PARTS)]
+
+
+def _table(source: Source, split: Split, found: Mapping[str, Census]) -> Table:
+    """A row a part, narrow enough for 80 columns."""
     leaky = " (leaky: a patient stands in more than one part)" if split.leaky else ""
+    with_points = Signal.INSTANCES not in source.offers and Signal.POINTS in source.offers
     table = Table(
-        "part", "images", "patients", "nuclei", "size", "power", "µm/px",
-        title=f"{source.name}, split {source.split}{leaky}",
+        "part", "images", "patients", "points" if with_points else "nuclei", "size", "power", "µm/px",
+        title=f"{source.name}, split {source.split}{leaky}", title_justify="left",
+        box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True,
     )  # fmt: skip
-    parts = [*PARTS, *(part for part in split.parts if part not in PARTS)]
-    for part in parts:
-        items = split.parts.get(part, ())
-        nuclei, sizes = 0, set()
-        wanted = [signal for signal in (Signal.IMAGE, Signal.INSTANCES) if signal in source.offers]
-        for item in tracked(items, part):
-            sample = source.read(item, wanted)
-            sizes.add("x".join(map(str, sample[Signal.IMAGE].shape[:2])))
-            if Signal.INSTANCES in wanted:
-                nuclei += int(np.count_nonzero(np.unique(sample[Signal.INSTANCES])))
+    for part, counted in found.items():
         table.add_row(
             part,
-            str(len(items)),
-            str(len({item.group for item in items})),
-            f"{nuclei:,}" if Signal.INSTANCES in wanted else "unknown",
-            _few(sorted(sizes)),
-            "unknown" if source.power is None else f"{source.power:g}x",
-            "unknown" if source.mpp is None else f"{source.mpp:g}",
+            str(counted.images),
+            str(len(counted.patients)),
+            _nuclei(counted),
+            _sizes(counted),
+            _scales(counted.powers, "x"),
+            _scales(counted.mpps),
         )
     return table
 
 
-def _few(words: list[str]) -> str:
-    return ", ".join(words) if len(words) <= 3 else f"{len(words)} sizes, {words[0]} to {words[-1]}"
+def _nuclei(counted: Census) -> str:
+    """All, and a line a class."""
+    if counted.nuclei is None:
+        return "unknown"
+    of_classes = [f"{count:,} {word}" for word, count in sorted(counted.classes.items())]
+    return "\n".join([f"{counted.nuclei:,}", *of_classes])
+
+
+def _sizes(counted: Census) -> str:
+    """Rows x columns of up to three, the smallest first; of more, the ones of fewest and of most pixels."""
+    words = [f"{height}x{width}" for height, width in sorted(counted.sizes, key=prod)]
+    lines = words if len(words) <= 3 else [words[0], f"to {words[-1]}"]
+    if counted.annotated_px < counted.all_px:
+        lines = [*lines, f"{counted.annotated_px / counted.all_px:.0%} annotated"]
+    return "\n".join(lines)
+
+
+def _scales(values: Collection[float | None], unit: str = "") -> str:
+    known = sorted(value for value in values if value is not None)
+    return ", ".join([*(f"{value:g}{unit}" for value in known), *["unknown"] * (None in values)])
+
+
+def _draw(source: Source, split: Split, folder: Path, found: Mapping[str, Census]) -> list[str]:
+    """A PNG of the first images of each part with their truth, and what was drawn how, in sentences."""
+    colours = colour_names([word for counted in found.values() for word in counted.classes])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to output={folder}: choose another folder") from error
+    drawn = 0
+    for part in PARTS:
+        for item in split.parts.get(part, ())[:_DRAWN]:
+            sample = source.read(item, source.offers & {Signal.IMAGE, *_DRAWABLE})
+            truth = {str(signal): sample.signals[signal] for signal in _DRAWABLE if signal in sample.signals}
+            picture = truth_overlay(sample[Signal.IMAGE], **truth, colours=colours)
+            _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+            write_atomically(folder / f"{part}_{item.id}.png", png.tobytes())
+            drawn += 1
+    legend = ", ".join(f"{word} {colour}" for word, colour in colours.items())
+    return [f"drawn: {drawn} images with their truth in {folder}" + (f" ({legend})" if legend else "")]

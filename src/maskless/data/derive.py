@@ -34,13 +34,15 @@ def points(instances: NDArray[np.int32]) -> NDArray[np.float32]:
     return np.stack([(rows[first] + rows[last]) // 2, (left + right) // 2], axis=1).astype(np.float32)
 
 
+#: Signals of the image's own size, which that of a region follows from. Points alone do not tell it.
+_SIZED = (Signal.IMAGE, Signal.INSTANCES, Signal.MASK, Signal.LABELS, Signal.PROBABILITY)
 _MAKERS: Mapping[Signal, Callable[[Any], Any]] = {Signal.MASK: mask, Signal.POINTS: points}
 
 
 def to_read(wanted: Collection[Signal], stored: Collection[Signal]) -> frozenset[Signal]:
     """Which of the `stored` signals have to be read so that `complete` can give the `wanted` ones."""
     needed = {s if s in stored else DERIVED_FROM.get(s, s) for s in wanted} & set(stored)
-    if Signal.REGION in wanted and not needed:
+    if Signal.REGION in wanted and not needed & {Signal.REGION, *_SIZED}:
         needed.add(Signal.IMAGE)  # only for its size
     return frozenset(needed)
 
@@ -69,7 +71,7 @@ def complete(sample: Sample, wanted: Collection[Signal]) -> Sample:
 
 def _size(sample: Sample) -> tuple[int, int]:
     """(H, W) of the sample, from whichever of its signals has it."""
-    for signal in (Signal.IMAGE, Signal.INSTANCES, Signal.MASK, Signal.LABELS, Signal.PROBABILITY):
+    for signal in _SIZED:
         if signal in sample.signals:
             height, width = sample[signal].shape[:2]
             return height, width

@@ -1,34 +1,46 @@
-"""Anyone's folder of images, with label images or without."""
+"""Anyone's folder of images, with what has been drawn on them."""
 
 import re
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
 from maskless.data.barcode import tcga_case
+from maskless.data.checks import decoded_size, problem_of
+from maskless.data.companions import COMPANIONS, Companion, by_name
 from maskless.data.derive import complete, to_read
-from maskless.data.images import SUFFIXES, image_size, pair_problems, read_image, read_labels
-from maskless.data.source import PARTS, Source, Split
+from maskless.data.division import checked_fractions, divide
+from maskless.data.images import SUFFIXES, image_size, read_image, stated_mpp
+from maskless.data.points_csv import has_classes
+from maskless.data.source import Source, Split
 from maskless.errors import UserError, first_three
 from maskless.signals import Item, Sample, Signal, with_derived
+from maskless.spacing import spacing_of
 
 _FRACTIONS = {"train": 0.6, "val": 0.2, "test": 0.2}
 
 
 class Folder(Source):
-    """A folder of your own: images, and label images if there are any.
+    """A folder of your own: images, and what has been drawn on them, if anything.
 
     Layout::
 
-        images/NAME.png                  PNG, JPEG, TIFF or BMP; or straight in the folder, without images/
-        labels/NAME.png                  optional, for all images or none; NAME_label.png is found too.
-                                         PNG or TIFF, one id a nucleus, 0 background
+        images/NAME.png         PNG, JPEG, TIFF or BMP; or straight in the folder, without images/
+        labels/NAME.png         PNG or TIFF, one id a nucleus, 0 background
+        masks/NAME.png          0 or 255 (or 0 or 1): nucleus or not, one nucleus not told from the next
+        points/NAME.csv         a point a nucleus: columns row,col or x,y (x to the right, y down), px; and
+                                class, if there are classes
+        regions/NAME.png        0 or 255 (or 0 or 1): where the annotation is complete
 
-    Other files, hidden ones and folders further down are left alone. `power` (40 for 40x) and `mpp` (µm/px)
-    are the images' own, if known. A TCGA barcode in a name says which tissue an image shows (its case).
+    Each of the last four is there for all images, or its folder is not. A file may end in the folder's word,
+    as in NAME_label.png, NAME_mask.png. Other files, hidden ones and folders further down are left alone.
+    Masks and points go before those that follow from labels. Classes of points are read where there are no
+    labels, because classes go by ids where there are ids.
+
+    `mpp` (µm/px) and `power` (40 for 40x) are those of all images, if known; from the power alone, µm/px is
+    10 / power. Without either, an image has the µm/px that its own file states, if it does. A TCGA barcode in
+    a name says which tissue an image shows (its case).
 
     Splits: one, 'random', which divides the images by patient or slide in the shares of `fractions`. `group`
     is a regular expression whose first group finds the patient in a file's name without its ending ('(.*)_'
@@ -39,10 +51,13 @@ class Folder(Source):
     """
 
     name: ClassVar[str] = "folder"
-    may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES})
+    may_offer: ClassVar[frozenset[Signal]] = frozenset(
+        {Signal.IMAGE, Signal.CLASSES, *(companion.signal for companion in COMPANIONS)}
+    )
     licence: ClassVar[str] = "that of your images"
     how_to_get: ClassVar[str] = (
-        "Put your images in a folder, and label images, if you have any, in its labels/."
+        "Put your images in a folder, and label images, masks, points or regions, if you have any, in its "
+        "labels/, masks/, points/ and regions/."
     )
 
     def __init__(
@@ -59,16 +74,13 @@ class Folder(Source):
                 "folder needs dataset.path=FOLDER, a folder of images (with labels/ beside them or not)"
             )
         super().__init__(path, split="random")
-        for what, value in (("power", power), ("mpp", mpp)):
-            if value is not None and not value > 0:
-                raise UserError(f"folder takes a {what} above 0 (or null if it is not known), not {value}")
-        self.power, self.mpp, self.seed = power, mpp, seed
-        self.fractions = _checked_fractions(fractions)
+        self.power, self.mpp, self.seed = power, spacing_of(mpp, power), seed
+        self.fractions = checked_fractions(fractions)
         self.group = group if group is None else _checked_expression(group)
 
     @property
     def offers(self) -> frozenset[Signal]:
-        """The images, and what follows from label images if labels/ is there."""
+        """The images, what lies beside them, and what follows from that."""
         self._check()
         return with_derived(self._stored)
 
@@ -76,36 +88,50 @@ class Folder(Source):
         """'random': by patient, in the shares of `fractions`."""
         self._check()
         items = [Item(name, self._patient(name) or name, tcga_case(name)) for name in self._images]
-        return {"random": _divide(items, self.fractions, self.seed)}
+        return {"random": divide(items, self.fractions, self.seed)}
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
-        """Labels are checked against the size of their image, whether or not the image is asked for."""
+        """What is drawn is checked against the size of its image, whether or not the image is asked for."""
         self._check()
-        image, *labels = self.files(item)
-        sample = Sample(item, mpp=self.mpp, power=self.power)
+        image = self._images[item.id][0]
+        mpp = stated_mpp(image) if self.mpp is None else self.mpp
+        sample = Sample(item, mpp=mpp, power=self.power)
         stored = to_read(signals, self._stored)
         if Signal.IMAGE in stored:
             sample.signals[Signal.IMAGE] = read_image(image)
-        if Signal.INSTANCES in stored:
-            sample.signals[Signal.INSTANCES] = read_labels(labels[0], image_size(image))
+        for companion, files in self._beside.items():
+            if companion.signal is Signal.POINTS:
+                if stored & {Signal.POINTS, Signal.CLASSES}:
+                    table = companion.read(files[item.id][0], image_size(image))
+                    sample.signals[Signal.POINTS] = table.points
+                    sample.signals[Signal.CLASSES] = dict(enumerate(table.classes or ()))
+            elif companion.signal in stored:
+                sample.signals[companion.signal] = companion.read(files[item.id][0], image_size(image))
         return complete(sample, signals)
 
     def files(self, item: Item) -> list[Path]:
-        """The image, and its label image if there is one."""
-        return [files[item.id][0] for files in (self._images, self._labels) if item.id in files]
+        """The image, and what lies beside it."""
+        return [files[item.id][0] for files in (self._images, *self._beside.values()) if item.id in files]
 
     def problems(self) -> list[str]:
         """What is wrong with the folder, then with each file of it. Decodes all."""
         found = list(self._structure)
         for name, (image, *_) in self._images.items():
-            labels = self._labels.get(name)
-            found += pair_problems(image, labels[0] if labels else None)
+            size, of_image = decoded_size(image)
+            found += of_image
+            for companion, files in self._beside.items():
+                found += problem_of(companion.read, files[name][0], size) if name in files else []
         return found
 
     def extra(self) -> list[str]:
-        """Labels of no image."""
-        alone = [file for name, files in self._labels.items() if name not in self._images for file in files]
-        return [f"{file} is extra: no image has its name" for file in alone]
+        """Files beside no image."""
+        return [
+            f"{file} is extra: no image has its name"
+            for by_image in self._beside.values()
+            for name, files in by_image.items()
+            if name not in self._images
+            for file in files
+        ]
 
     def _check(self) -> None:
         """Raise UserError if the folder cannot be read as a data set at all."""
@@ -114,22 +140,22 @@ class Folder(Source):
 
     @cached_property
     def _structure(self) -> list[str]:
-        """What keeps the folder from being read as a data set, before any file of it is opened."""
+        """What keeps the folder from being read as a data set, before any file of it is decoded."""
         if not self.path.is_dir():
             return [f"there is no folder {self.path}: dataset.path must be a folder of images"]
         if not self._images:
             return [f"{self._image_folder} holds no images (PNG, JPEG, TIFF or BMP)"]
         found = [
             f"{files[0]} and {files[1].name} are named alike: keep one, or rename the other"
-            for files in (*self._images.values(), *self._labels.values())
+            for by_image in (self._images, *self._beside.values())
+            for files in by_image.values()
             if len(files) > 1
         ]
-        if Signal.INSTANCES in self._stored:
-            missing = [image for name, (image, *_) in self._images.items() if name not in self._labels]
-            rule = "labels are for all images, or for none: then without the folder"
-            found += [
-                f"{image.name} has no label image in {self._label_folder} ({rule})" for image in missing
-            ]
+        for companion in self._beside:
+            found += companion.missing(self.path, self._images)
+        without = [file for file, there in self._has_classes.items() if not there]
+        if 0 < len(without) < len(self._has_classes):
+            found += [f"{file} has no column class, though other points have one" for file in without]
         return found + [
             f"{image.name} has no patient: group={self.group!r} finds none in its name"
             for name, (image, *_) in self._images.items()
@@ -138,11 +164,10 @@ class Folder(Source):
 
     @property
     def _stored(self) -> frozenset[Signal]:
-        return self.may_offer if self._label_folder.is_dir() else frozenset({Signal.IMAGE})
-
-    @property
-    def _label_folder(self) -> Path:
-        return self.path / "labels"
+        signals = {Signal.IMAGE, *(companion.signal for companion in self._beside)}
+        if any(self._has_classes.values()) and Signal.INSTANCES not in signals:
+            signals.add(Signal.CLASSES)
+        return frozenset(signals)
 
     @property
     def _image_folder(self) -> Path:
@@ -152,15 +177,24 @@ class Folder(Source):
     @cached_property
     def _images(self) -> dict[str, list[Path]]:
         """Image files by name without ending, sorted. More than one file a name is an error."""
-        return _by_name(self._image_folder)
+        return by_name(self._image_folder, SUFFIXES)
 
     @cached_property
-    def _labels(self) -> dict[str, list[Path]]:
-        """Label files by the name of their image (their own, if there is no such image)."""
-        by_image: dict[str, list[Path]] = defaultdict(list)
-        for stem, files in _by_name(self._label_folder).items():
-            by_image[stem if stem in self._images else stem.removesuffix("_label")] += files
-        return dict(by_image)
+    def _beside(self) -> dict[Companion, dict[str, list[Path]]]:
+        """The files of each kind whose folder is there, by the name of their image."""
+        there = [companion for companion in COMPANIONS if (self.path / companion.folder).is_dir()]
+        return {companion: companion.files(self.path, self._images) for companion in there}
+
+    @cached_property
+    def _has_classes(self) -> dict[Path, bool]:
+        """Whether there is a column of classes, by the CSV of each image."""
+        return {
+            file: has_classes(file)
+            for companion, by_image in self._beside.items()
+            if companion.signal is Signal.POINTS
+            for name, (file, *_) in by_image.items()
+            if name in self._images
+        }
 
     def _patient(self, name: str) -> str | None:
         """The patient by the name of an image; None if `group` finds none, or an empty one."""
@@ -168,39 +202,6 @@ class Folder(Source):
             return name
         found = re.search(self.group, name)
         return (found[1] or None) if found else None
-
-
-def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """The image files straight in a folder, by name without ending, sorted by name."""
-    if not folder.is_dir():
-        return {}
-    files: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file():
-            files[file.stem].append(file)
-    return dict(sorted(files.items()))
-
-
-def _divide(items: Collection[Item], fractions: Mapping[str, float], seed: int) -> Split:
-    """Give whole groups to parts, the largest first, each to the part that is least full for its share."""
-    groups: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        groups[item.group].append(item)
-    parts: dict[str, list[Item]] = {part: [] for part in PARTS if fractions.get(part, 0) > 0}
-    # Hashes, and no random generator, whose numbers may change from one version of a library to the next.
-    drawn = sorted(groups, key=lambda group: sha256(f"{seed}:{group}".encode()).digest())
-    for group in sorted(drawn, key=lambda group: -len(groups[group])):
-        least_full = min(parts, key=lambda part: len(parts[part]) / fractions[part])
-        parts[least_full] += groups[group]
-    return Split({part: tuple(sorted(parts.get(part, ()), key=lambda item: item.id)) for part in PARTS})
-
-
-def _checked_fractions(fractions: Mapping[str, float]) -> dict[str, float]:
-    shares = list(fractions.values())
-    are_numbers = all(isinstance(share, int | float) and share >= 0 for share in shares)
-    if set(fractions) <= set(PARTS) and are_numbers and abs(sum(shares) - 1) < 1e-6:
-        return dict(fractions)
-    raise UserError(f"folder takes fractions of train, val and test that add up to 1, not {dict(fractions)}")
 
 
 def _checked_expression(group: str) -> str:

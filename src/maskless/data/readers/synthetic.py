@@ -53,6 +53,7 @@ class Synthetic(Source):
     )
     licence: ClassVar[str] = "Apache-2.0 (rendered by maskless itself)"
     how_to_get: ClassVar[str] = "There is nothing to get: maskless renders it."
+    rendered: ClassVar[bool] = True
     power: float
 
     def __init__(

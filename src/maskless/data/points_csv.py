@@ -1,0 +1,103 @@
+"""Points from a CSV file: a nucleus a line, in pixels, with its class if the file has one."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskless.errors import UserError
+
+#: Pairs of columns that a position can be given in, as (row, column).
+_POSITIONS = (("row", "col"), ("y", "x"))
+
+
+@dataclass(frozen=True)
+class PointTable:
+    """The points of a file, in its order.
+
+    `points` is float32 (N, 2), (row, column) in px. `classes` has a word a point, and is None if the file has
+    no such column. `lines` has the line of the file that each point stands in, counted from 1.
+    """
+
+    points: NDArray[np.float32]
+    classes: list[str] | None
+    lines: list[int]
+
+    def outside(self, size: tuple[int, int]) -> NDArray[np.bool_]:
+        """Which points lie outside an image of `size` (H, W): below 0, or at H or W and beyond. bool (N,)."""
+        beyond = (self.points < 0) | (self.points >= np.array(size))
+        return np.asarray(beyond.any(axis=1))
+
+    def kept(self, which: NDArray[np.bool_]) -> "PointTable":
+        """The points for which `which`, bool (N,), is true."""
+        numbers = np.flatnonzero(which).tolist()
+        classes = None if self.classes is None else [self.classes[k] for k in numbers]
+        return PointTable(self.points[which], classes, [self.lines[k] for k in numbers])
+
+
+def read_points(path: Path, class_column: str = "class") -> PointTable:
+    """Read a CSV whose header names `row` and `col`, or `x` (to the right) and `y` (down), in any order.
+
+    Positions are numbers in px; pixel (0, 0) is the top left one. `class_column` names the column of the
+    classes, which need not be there; further columns are left alone. Separated by commas, UTF-8. Raises
+    UserError naming the file, and the line of the first cell that is at fault.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            header = [word.strip().lower() for word in next(reader, [])]
+            row, column = _position_columns(header, path)
+            class_ = header.index(class_column) if class_column in header else None
+            rows = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except FileNotFoundError as error:
+        raise UserError(f"{path} does not exist") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is no readable CSV in UTF-8: {error}") from error
+    points = np.zeros((len(rows), 2), np.float32)
+    classes = []
+    for k, (line, cells) in enumerate(rows):
+        if len(cells) != len(header):
+            raise UserError(f"{path}, line {line}: {len(cells)} cells, where the header has {len(header)}")
+        points[k] = [_number(cells[of], header[of], path, line) for of in (row, column)]
+        if class_ is not None:
+            word = cells[class_].strip()
+            if not word:
+                raise UserError(f"{path}, line {line}: the point has no {class_column}")
+            classes.append(word)
+    return PointTable(points, None if class_ is None else classes, [line for line, _ in rows])
+
+
+def has_classes(path: Path, class_column: str = "class") -> bool:
+    """Whether the header of a CSV names `class_column`; False if the file cannot be read at all."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return class_column in [word.strip().lower() for word in next(csv.reader(stream), [])]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
+
+
+def _position_columns(header: list[str], path: Path) -> tuple[int, int]:
+    """The places of the row and the column in the header."""
+    found = [pair for pair in _POSITIONS if set(pair) <= set(header)]
+    if len(found) != 1 or any(header.count(word) > 1 for word in found[0]):
+        shown = ",".join(header)
+        raise UserError(
+            f"{path} must begin with a header that names row and col, or x and y, separated by commas; it "
+            f"begins with {shown[:60]!r}"
+        )
+    row, column = found[0]
+    return header.index(row), header.index(column)
+
+
+def _number(cell: str, column: str, path: Path, line: int) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = float("nan")
+    if not np.isfinite(value):
+        raise UserError(f"{path}, line {line}: {column} is {cell!r}, where a number of pixels is expected")
+    return value

@@ -1,0 +1,50 @@
+"""Polygons drawn around nuclei, as a label image."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def rasterise(polygons: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> NDArray[np.int32]:
+    """Labels int32 (H, W) of polygons, float (N, 2) each, vertices (x, y) in px; polygon k has id k + 1.
+
+    Whole numbers are corners of pixels, the origin is the corner of the image: a pixel is a nucleus's where
+    its centre, (column + 0.5, row + 0.5), lies inside. An outline is closed from its last vertex to its
+    first. One that crosses itself encloses all that it winds around (not every second part of it), whichever
+    way it was drawn. What lies outside the image is cut off.
+
+    Where polygons overlap, the earlier one keeps the pixel. So an id can be absent: of fewer than three
+    vertices, outside the image, between the centres of pixels, or wholly beneath earlier ones. Of two that
+    share an edge, no pixel is both's or neither's.
+    """
+    labels = np.zeros(size, np.int32)
+    for identity in range(len(polygons), 0, -1):
+        rows, columns, inside = _inside(polygons[identity - 1], size)
+        labels[rows, columns][inside] = identity
+    return labels
+
+
+def _inside(vertices: NDArray[np.float64], size: tuple[int, int]) -> tuple[slice, slice, NDArray[np.bool_]]:
+    """The part of the image that a polygon lies in, and whether each pixel of that part is inside."""
+    if len(vertices) < 3:
+        return slice(0), slice(0), np.zeros((0, 0), bool)
+    x, y = vertices.T - 0.5  # now whole numbers are the centres of pixels
+    (top, left), (bottom, right) = (
+        np.clip(np.ceil(corner), 0, size).astype(int) for corner in ((y.min(), x.min()), (y.max(), x.max()))
+    )
+    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    # An edge crosses the rows from its upper end, included, to its lower end, excluded.
+    first, last = (
+        np.clip(np.ceil(end), top, bottom).astype(int)
+        for end in (np.minimum(y, next_y), np.maximum(y, next_y))
+    )
+    crossings = last - first
+    edge = np.repeat(np.arange(len(x)), crossings)
+    row = np.arange(len(edge)) - np.repeat(np.cumsum(crossings) - crossings, crossings) + first[edge]
+    crossing = x[edge] + (row - y[edge]) * (next_x - x)[edge] / (next_y - y)[edge]
+    column = np.clip(np.ceil(crossing), left, right).astype(int)
+    # How often the outline winds around a pixel: the crossings to its left, downward minus upward.
+    winding = np.zeros((bottom - top, right - left + 1), np.int32)
+    np.add.at(winding, (row - top, column - left), np.where((next_y > y)[edge], 1, -1))
+    return slice(top, bottom), slice(left, right), np.cumsum(winding, axis=1)[:, :-1] != 0
