@@ -1,44 +1,69 @@
-"""A run as a Segmenter.
+"""A run, or a model file, as a Segmenter.
 
 Not called `load`: a module of that name would take the place of the function `maskless.load`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from maskless.build import build
-from maskless.errors import UserError
+from maskless.errors import UserError, did_you_mean
 from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
+from maskless.model_file import SUFFIX, model_path, read_header, read_weights, shipped
 from maskless.postprocess.chain import Chain
 from maskless.runs import CHAIN, Run
 from maskless.segmenter import Segmenter
 
 
 def load(run: str | Path, trust: Sequence[str] = (), hardware: Hardware | None = None) -> Segmenter:
-    """The Segmenter of a finished run: `load("runs/...").segment(image, mpp=0.25)`.
+    """The Segmenter of a finished run, of a model file, or of a model that ships with maskless.
 
-    The run's configuration is rebuilt from plain values: classes of maskless, and of the modules in
-    `trust`, nothing else; weights are loaded as tensors only. Its post-processing is that of chain.yaml, if
-    a search has left one. Raises UserError if `run` is no run, has no checkpoint, or needs a module that is
-    not trusted.
+    `load("runs/...")`, `load("model.safetensors")` or `load("rendered-he")`, then
+    `.segment(image, mpp=0.25)`. What is stored is rebuilt from plain values: classes of maskless, and of the
+    modules in `trust`, nothing else; weights are loaded as tensors only. A run's post-processing is that of
+    chain.yaml, if a search has left one. Raises UserError if there is no such run or model, if it has no
+    weights that fit, or needs a module that is not trusted.
     """
+    hardware = hardware or Hardware()
+    if model := model_path(run):
+        return as_segmenter(model_stage(model, trust), hardware, read_header(model).mpp)
     opened = Run.open(run)
-    config = opened.config
-    _refuse_broken_chain(opened)
-    stage = build_stage(config.get("method"), trust)
+    return as_segmenter(load_stage(opened, trust), hardware, opened.config.get("mpp"))
+
+
+def load_stage(run: Run, trust: Sequence[str] = ()) -> Stage:
+    """The method of a run with its best weights. Raises UserError as `load` does."""
+    _refuse_broken_chain(run)
+    if model := run.config.get("model"):  # a model that was scored
+        return model_stage(model, trust)
+    stage = build_stage(run.config.get("method"), trust)
     if stage.trains:
-        weights = read_checkpoint(opened.best)["state_dict"]
-        try:
-            stage.load_state_dict(weights)
-        except RuntimeError as error:
-            raise UserError(
-                f"the checkpoint {opened.best} does not fit the method in {opened.path}/config.yaml"
-            ) from error
-    return as_segmenter(stage, hardware or Hardware(), config.get("mpp"))
+        _give(stage, read_checkpoint(run.best)["state_dict"], f"the checkpoint {run.best}")
+    return stage
+
+
+def model_stage(model: str | Path, trust: Sequence[str] = ()) -> Stage:
+    """The stage of a model file or shipped model with its weights. Raises UserError as `load` does."""
+    path = model_path(model)
+    if path is None:
+        raise UserError(
+            f"there is no model {str(model)!r}{did_you_mean(str(model), shipped())}; or give a {SUFFIX} file"
+        )
+    stage = build_stage(read_header(path).method, trust)
+    _give(stage, read_weights(path), f"the model {path}")
+    return stage
+
+
+def _give(stage: Stage, weights: Mapping[str, Tensor], whose: str) -> None:
+    try:
+        stage.load_state_dict(weights)
+    except RuntimeError as error:
+        raise UserError(f"{whose} does not fit the method that is stored with it") from error
 
 
 def _refuse_broken_chain(run: Run) -> None:

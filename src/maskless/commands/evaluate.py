@@ -1,7 +1,9 @@
-"""maskless evaluate: score a run, or a method that needs no training, image by image.
+"""maskless evaluate: score a run, a model file, or a method that needs no training, image by image.
 
 With search= its post-processing is tuned on validation images first.
 """
+
+from pathlib import Path
 
 from maskless.commands.compose import Config
 from maskless.commands.objects import (
@@ -21,16 +23,21 @@ from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
 from maskless.inference.search import ChainSearch
-from maskless.loading import as_segmenter, load
+from maskless.loading import as_segmenter, load, model_stage
+from maskless.methods.stage import Stage
+from maskless.model_file import model_path, read_header, shipped
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
-from maskless.signals import Role
+from maskless.signals import Need, Role, Signal
 
 
 def run(config: Config) -> None:
-    """Score what `run=` or `method=` names on a part of its source, and print the means over images."""
+    """Score what `run=`, `model=` or `method=` names on a part of its source; print the means over images."""
     hardware = build_hardware(config)
     search = build_search(config)
+    given = [key for key in ("run", "model", "method") if config.get(key)]
+    if len(given) > 1:
+        raise UserError(f"evaluate takes one of run=, model= and method=, not {' and '.join(given)}")
     trained = bool(config["run"])
     made = _of_run(config, hardware, search) if trained else _untrained(config, hardware, search)
     run, segmenter, source = made
@@ -59,8 +66,6 @@ def run(config: Config) -> None:
 
 
 def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> tuple[Run, Segmenter, Source]:
-    if config.get("method"):
-        raise UserError("evaluate takes run= or method=, not both: a run knows its method")
     run = Run.open(config["run"])
     segmenter = load(run.path, config["trust"], hardware)
     spec = config.get("dataset") or _where_data_is(run.config.get("dataset"), config["data_root"])
@@ -83,19 +88,36 @@ def _where_data_is(spec: Config | None, data_root: str | None) -> Config | None:
 def _untrained(
     config: Config, hardware: Hardware, search: ChainSearch | None
 ) -> tuple[Run, Segmenter, Source]:
+    stage, mpp, annotation = _of_model(config) if config["model"] else _of_method(config)
+    sources = build_sources(config)
+    if Role.MAIN not in sources:
+        raise UserError("name what to score on: dataset=...")
+    needs = stage.needs if annotation is None else {Need(Signal.IMAGE)}
+    check_fit(config, needs, sources)
+    refuse_problems(sources.values())
+    main = sources[Role.MAIN]
+    refuse_unscorable(main, config["part"])
+    segmenter = as_segmenter(stage, hardware, mpp or main.mpp)
+    if search:
+        search.chain_of(segmenter, main)
+    return create_run(config, sources, needs, annotation), segmenter, main
+
+
+def _of_method(config: Config) -> tuple[Stage, None, None]:
     stage = build_method(config)
     if stage.trains:
         raise UserError(
             f"method {name_of(config, 'method')} has to be trained first: maskless train, then run=runs/..."
         )
-    sources = build_sources(config)
-    if Role.MAIN not in sources:
-        raise UserError("name what to score on: dataset=...")
-    check_fit(config, stage.needs, sources)
-    refuse_problems(sources.values())
-    main = sources[Role.MAIN]
-    refuse_unscorable(main, config["part"])
-    segmenter = as_segmenter(stage, hardware, main.mpp)
-    if search:
-        search.chain_of(segmenter, main)
-    return create_run(config, sources, stage.needs), segmenter, main
+    return stage, None, None
+
+
+def _of_model(config: Config) -> tuple[Stage, float | None, str]:
+    """A model's stage, spacing and annotation; `config` gets its method, so that the run describes it."""
+    stage = model_stage(config["model"], config["trust"])
+    header = read_header(model_path(config["model"]) or "")
+    if config["model"] not in shipped():
+        config["model"] = str(Path(config["model"]).resolve())
+    config["method"] = {**header.method, "trained_on": list(header.trained_on)}
+    config["choices"] = {**config["choices"], "method": header.name}
+    return stage, header.mpp, header.annotation

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from maskless.paths import CONF
 
-COMMANDS = ("prepare", "train", "evaluate", "predict", "compare", "demo")
+COMMANDS = ("prepare", "train", "evaluate", "predict", "compare", "export", "demo")
 
 
 #: What only training has, and no file of it says.

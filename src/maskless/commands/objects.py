@@ -124,8 +124,13 @@ def refuse_problems(sources: Iterable[Source]) -> None:
 # -- runs ----------------------------------------------------------------------------------------------------
 
 
-def create_run(config: Config, sources: Mapping[Role, Source], needs: Collection[Need]) -> Run:
-    """A new run directory that says what is about to be done, and on which data."""
+def create_run(
+    config: Config, sources: Mapping[Role, Source], needs: Collection[Need], annotation: str | None = None
+) -> Run:
+    """A new run directory that says what is about to be done, and on which data.
+
+    `annotation` is what a person had to draw for it, if that does not follow from needs and sources.
+    """
     config["mpp"] = sources[Role.MAIN].mpp
     for group in ("dataset", "prior", "target"):
         config.update({group: _found_from_anywhere(config[group])} if config.get(group) else {})
@@ -134,7 +139,8 @@ def create_run(config: Config, sources: Mapping[Role, Source], needs: Collection
     config["hardware"] = {**config["hardware"], "precision": build_hardware(config).resolved_precision}
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
     data = {role.value: describe(source) for role, source in sources.items()}
-    command, cost = config.pop("command"), annotation_of(needs).value
+    drawn = {need for need in needs if not sources[need.role].rendered}  # a renderer's masks cost nobody
+    command, cost = config.pop("command"), annotation or annotation_of(drawn).value
     return Run.create(config["runs_dir"], config["study"], name, config, command, data, cost)
 
 

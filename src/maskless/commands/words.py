@@ -18,7 +18,7 @@ SHORT = {
     "augment": "augment@method.augment",
 }
 #: Keys whose values are paths, beside all that end in `.path`.
-PATHS = {"input", "output", "run", "resume", "data_root", "runs_dir"}
+PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir"}
 #: Where studies are: a folder each, below the working folder.
 STUDIES = Path("experiments")
 #: Hydra's flags that we pass on, with the values they take; help and version are ours.

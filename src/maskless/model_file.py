@@ -1,0 +1,110 @@
+"""A trained stage as one file: its tensors, and a JSON header that says how to build it and what it is.
+
+The format is safetensors, which holds numbers and text and nothing that could run. `maskless export` writes
+such files; `load` and `predict model=` take them in place of a run. Those in `maskless/models/` ship with the
+package and are known by name.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from maskless.atomic import write_atomically
+from maskless.errors import UserError, did_you_mean
+
+SUFFIX = ".safetensors"
+#: The version of the header. A reader takes its own version and, where one is written for it, older ones.
+FORMAT = 1
+#: Where the models of the package are.
+SHIPPED = Path(__file__).parent / "models"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a model file says of itself.
+
+    `method` is the description of its stage, as in a run's configuration; `mpp` the pixel spacing it was
+    trained at, in µm/px. `trained_on` names the sources or cases that it has learnt from, `annotation` what a
+    person had to draw for it. `about` is a sentence each on what it is, and what it is not.
+    """
+
+    name: str
+    method: Mapping[str, Any]
+    mpp: float | None
+    trained_on: tuple[str, ...]
+    annotation: str
+    licence: str
+    about: tuple[str, ...] = ()
+    made_with: Mapping[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+
+def write_model(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> None:
+    """Write a model file; float32 weights are kept as float16, half the size.
+
+    Raises UserError if the file cannot be written, or if a weight is too large for float16.
+    """
+    half = {name: _halved(name, value) for name, value in weights.items()}
+    text = json.dumps({**asdict(header), "trained_on": list(header.trained_on), "about": list(header.about)})
+    write_atomically(path, save(half, metadata={"maskless": text}))
+
+
+def read_header(path: str | Path) -> Header:
+    """The header of a model file, without its tensors. Raises UserError for what is no such file."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"there is no model file {path}{did_you_mean(path.stem, shipped())}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("maskless")
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged or no safetensors file: get it again") from error
+    if text is None:
+        raise UserError(f"{path} is no model of maskless: its header does not say how to build it")
+    try:
+        stored = json.loads(text)
+        version = stored["format"]
+        if version != FORMAT:
+            raise UserError(
+                f"{path} has format {version}, and this maskless reads {FORMAT}: "
+                + ("install a newer maskless" if version > FORMAT else "export it again from its run")
+            )
+        lists = {key: tuple(stored[key]) for key in ("trained_on", "about")}
+        return Header(**{**stored, **lists})
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is no model of maskless: its header cannot be read ({error})") from error
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a model file, floats as float32. Raises UserError as `read_header` does."""
+    read_header(path)
+    with safe_open(Path(path), framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def shipped() -> dict[str, Path]:
+    """The models that come with maskless: name to file."""
+    return {path.stem: path for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))}
+
+
+def model_path(model: str | Path) -> Path | None:
+    """The file of a model, by its name among those that ship or by its path; None if it is neither."""
+    known = shipped().get(str(model))
+    return known or (Path(model) if Path(model).suffix == SUFFIX else None)
+
+
+def _halved(name: str, value: Tensor) -> Tensor:
+    if not value.is_floating_point():
+        return value.contiguous()
+    half = value.detach().to("cpu", torch.float16).contiguous()
+    if not torch.isfinite(half).all():
+        raise UserError(f"the weights {name} do not fit into 16 bits: has the training diverged?")
+    return half

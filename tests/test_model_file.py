@@ -1,0 +1,131 @@
+"""A trained run as one file: the same nuclei, nothing that runs, and a sentence for what is no model."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import maskless
+from maskless.data.synthetic import render
+from maskless.errors import UserError
+from maskless.model_file import Header, read_header, read_weights, write_model
+from maskless.runs import Run
+
+
+@pytest.fixture(scope="module")
+def model(trained, tmp_path_factory) -> Path:
+    """The run of the other tests, exported by the command."""
+    from maskless.cli import main
+
+    file = tmp_path_factory.mktemp("model, [ä]") / "tiny.safetensors"
+    assert main(["export", f"run={trained}", f"output={file}", "about=[It is tiny.,It has seen nothing.]"]) == 0
+    return file
+
+
+def test_a_model_finds_what_its_run_finds(model, trained):
+    image = render(5, 0, size_px=192).image
+    of_run, of_model = (maskless.load(path).maps(image, mpp=0.25) for path in (trained, model))
+    for name, values in of_run.items():  # weights of 16 bits: equal to about three digits
+        np.testing.assert_allclose(of_model[name], values, atol=0.02)
+    labels = maskless.load(model).segment(image, mpp=0.25)
+    agree = (labels > 0) == (maskless.load(trained).segment(image, mpp=0.25) > 0)
+    assert agree.mean() > 0.98
+
+
+def test_a_model_says_what_it_is(model, trained):
+    header = read_header(model)
+    assert header.name == "tiny"
+    assert header.about == ("It is tiny.", "It has seen nothing.")
+    assert header.trained_on == ("synthetic",)
+    assert header.annotation == "none"
+    assert header.mpp == Run.open(trained).config["mpp"] == 0.25
+    assert "Apache" in header.licence
+
+
+def test_weights_come_back_as_they_were_to_16_bits(tmp_path):
+    weights = {"a": torch.linspace(-3, 3, 1001), "steps": torch.tensor(7)}
+    header = Header("x", {}, None, (), "none", "MIT")
+    write_model(tmp_path / "x.safetensors", header, weights)
+    back = read_weights(tmp_path / "x.safetensors")
+    assert back["a"].dtype == torch.float32
+    assert back["steps"] == 7
+    torch.testing.assert_close(back["a"], weights["a"], rtol=5e-4, atol=1e-6)
+    assert read_header(tmp_path / "x.safetensors") == header
+
+
+def test_weights_that_16_bits_cannot_hold_are_refused(tmp_path):
+    header = Header("x", {}, None, (), "none", "MIT")
+    with pytest.raises(UserError, match="do not fit into 16 bits"):
+        write_model(tmp_path / "x.safetensors", header, {"a": torch.tensor([1e9])})
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_model_is_said_in_a_sentence(model, tmp_path):
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(model.read_bytes()[:-100])
+    text = tmp_path / "text.safetensors"
+    text.write_text("not a model")
+    bare = tmp_path / "bare.safetensors"
+    save_file({"a": torch.zeros(2)}, bare)
+    newer = tmp_path / "newer.safetensors"
+    save_file({"a": torch.zeros(2)}, newer, metadata={"maskless": json.dumps({"format": 99})})
+    broken = tmp_path / "broken.safetensors"
+    save_file({"a": torch.zeros(2)}, broken, metadata={"maskless": json.dumps({"format": 1, "colour": 3})})
+    said = {cut: "damaged", text: "damaged", bare: "no model of maskless", newer: "install a newer maskless"}
+    said |= {broken: "cannot be read", tmp_path / "none.safetensors": "there is no model file"}
+    for file, sentence in said.items():
+        with pytest.raises(UserError, match=sentence):
+            maskless.load(file)
+
+
+def test_weights_of_another_network_are_refused(model, tmp_path):
+    header = read_header(model)
+    write_model(tmp_path / "x.safetensors", header, {"a": torch.zeros(2)})
+    with pytest.raises(UserError, match="does not fit the method"):
+        maskless.load(tmp_path / "x.safetensors")
+
+
+def test_a_model_cannot_name_what_is_outside_maskless(model, tmp_path):
+    header = read_header(model)
+    hostile = Header(**{**vars(header), "method": {"_target_": "subprocess.Popen", "args": ["touch", "x"]}})
+    write_model(tmp_path / "x.safetensors", hostile, read_weights(model))
+    with pytest.raises(UserError, match="outside maskless"):
+        maskless.load(tmp_path / "x.safetensors")
+
+
+def test_a_model_is_scored_as_what_it_is(model, tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["dataset=synthetic", "dataset.tiles={test:1}", "progress=false"]
+    done = cli("evaluate", f"model={model}", *words)
+    assert done.code == 0, done.err
+    (path,) = (tmp_path / "runs" / "default").iterdir()
+    run = Run.open(path)
+    assert path.name.startswith("tiny-synthetic-0")
+    assert run.about["annotation"] == "none"
+    assert run.config["method"]["trained_on"] == ["synthetic"]
+    image = render(0, 2 * 2**20, size_px=64).image
+    np.testing.assert_array_equal(
+        maskless.load(path).segment(image, mpp=0.25), maskless.load(model).segment(image, mpp=0.25)
+    )
+
+
+def test_only_a_trained_run_is_exported_and_only_as_safetensors(floor, trained, tmp_path, cli):
+    done = cli("export", f"run={floor}", f"output={tmp_path / 'x.safetensors'}")
+    assert done.code == 2
+    assert "learnt nothing" in done.err
+    done = cli("export", f"run={trained}", f"output={tmp_path / 'x.pt'}")
+    assert done.code == 2
+    assert "must end in .safetensors" in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_no_model_has_is_answered_with_those_that_are(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = cli("evaluate", "model=rendered-hee", "dataset=synthetic")
+    assert done.code == 2
+    assert "there is no model" in done.err
+    assert shutil.os.listdir(tmp_path) == []
