@@ -22,7 +22,9 @@ def model(trained, tmp_path_factory) -> Path:
     from maskless.cli import main
 
     file = tmp_path_factory.mktemp("model, [ä]") / "tiny.safetensors"
-    assert main(["export", f"run={trained}", f"output={file}", "about=[It is tiny.,It has seen nothing.]"]) == 0
+    assert (
+        main(["export", f"run={trained}", f"output={file}", "about=[It is tiny.,It has seen nothing.]"]) == 0
+    )
     return file
 
 
@@ -129,3 +131,21 @@ def test_a_name_that_no_model_has_is_answered_with_those_that_are(cli, tmp_path,
     assert done.code == 2
     assert "there is no model" in done.err
     assert shutil.os.listdir(tmp_path) == []
+
+
+def test_predict_takes_a_model_and_says_what_it_is(model, trained, tmp_path, cli):
+    from PIL import Image
+    from tifffile import imread
+
+    image = render(5, 1, size_px=160).image
+    Image.fromarray(image).save(tmp_path / "field.png")
+    words = [f"input={tmp_path / 'field.png'}", f"output={tmp_path / 'out'}", "mpp=0.25", "progress=false"]
+    done = cli("predict", f"model={model}", *words)
+    assert done.code == 0, done.err
+    assert "tiny: It is tiny. It has seen nothing." in done.out
+    expected = maskless.load(model).segment(image, mpp=0.25)
+    np.testing.assert_array_equal(imread(tmp_path / "out" / "field.tif"), expected)
+    # The run it was made of has other weights, so what it would find is not there yet.
+    assert "done before" not in cli("predict", f"run={trained}", *words).out
+    assert "1 of 1 was done before" in cli("predict", f"run={trained}", *words).out
+    assert cli("predict", f"run={trained}", f"model={model}", *words).code == 2

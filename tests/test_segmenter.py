@@ -289,7 +289,13 @@ def test_what_is_no_rgb_image_is_refused(image, said):
 
 @pytest.mark.parametrize(
     ("mpp", "said"),
-    [(0, "mpp=0 "), (-0.5, "mpp=-0.5"), (float("nan"), "mpp=nan"), (250, "250 µm/px.*0.25 µm/px")],
+    [
+        (0, "mpp=0 "),
+        (-0.5, "mpp=-0.5"),
+        (float("nan"), "mpp=nan"),
+        (250, "250 µm/px.*0.25 µm/px"),
+        (4.5, "4.5 µm/px, but the model was trained at 0.25 µm/px"),
+    ],
 )
 def test_impossible_spacings_are_refused(mpp, said):
     with pytest.raises(UserError, match=said):

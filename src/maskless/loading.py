@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from maskless.build import build
-from maskless.errors import UserError, did_you_mean
+from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
-from maskless.model_file import SUFFIX, model_path, read_header, read_weights, shipped
+from maskless.model_file import model_path, read_header, read_weights
 from maskless.postprocess.chain import Chain
 from maskless.runs import CHAIN, Run
 from maskless.segmenter import Segmenter
@@ -49,13 +49,8 @@ def load_stage(run: Run, trust: Sequence[str] = ()) -> Stage:
 
 def model_stage(model: str | Path, trust: Sequence[str] = ()) -> Stage:
     """The stage of a model file or shipped model with its weights. Raises UserError as `load` does."""
-    path = model_path(model)
-    if path is None:
-        raise UserError(
-            f"there is no model {str(model)!r}{did_you_mean(str(model), shipped())}; or give a {SUFFIX} file"
-        )
-    stage = build_stage(read_header(path).method, trust)
-    _give(stage, read_weights(path), f"the model {path}")
+    stage = build_stage(read_header(model).method, trust)
+    _give(stage, read_weights(model), f"the model {model}")
     return stage
 
 

@@ -57,10 +57,8 @@ def write_model(path: str | Path, header: Header, weights: Mapping[str, Tensor])
 
 
 def read_header(path: str | Path) -> Header:
-    """The header of a model file, without its tensors. Raises UserError for what is no such file."""
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"there is no model file {path}{did_you_mean(path.stem, shipped())}")
+    """The header of a model, by its file or name, without its tensors. Raises UserError if it is none."""
+    path = known_model(path)
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("maskless")
@@ -85,7 +83,7 @@ def read_header(path: str | Path) -> Header:
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a model file, floats as float32. Raises UserError as `read_header` does."""
     read_header(path)
-    with safe_open(Path(path), framework="pt") as file:
+    with safe_open(known_model(path), framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
@@ -99,6 +97,18 @@ def model_path(model: str | Path) -> Path | None:
     """The file of a model, by its name among those that ship or by its path; None if it is neither."""
     known = shipped().get(str(model))
     return known or (Path(model) if Path(model).suffix == SUFFIX else None)
+
+
+def known_model(model: str | Path) -> Path:
+    """The file of a model, as `model_path`. Raises UserError if there is no such model."""
+    path = model_path(model)
+    if path is None:
+        raise UserError(
+            f"there is no model {str(model)!r}{did_you_mean(str(model), shipped())}; or give a {SUFFIX} file"
+        )
+    if not path.is_file():
+        raise UserError(f"there is no model file {path}{did_you_mean(path.stem, shipped())}")
+    return path
 
 
 def _halved(name: str, value: Tensor) -> Tensor:

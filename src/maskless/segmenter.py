@@ -10,9 +10,10 @@ import torch
 
 from maskless.errors import UserError
 from maskless.seams import LabelledWindow, compact, stitch
+from maskless.spacing import spacing_of
 from maskless.windows import Orientation, Tiling, View, Window
 
-#: Beyond this ratio of two pixel spacings, one of them is in another unit.
+#: Beyond this ratio of two plausible pixel spacings, one of them is wrong.
 MOST_RESAMPLING = 16
 #: Spacings that differ by less than this are the same one, measured twice.
 SAME_MPP = 0.01
@@ -87,7 +88,7 @@ class MapSegmenter:
             raise UserError(f"batch={batch} windows must be at least 1")
         self.predict, self.chain, self.join, self.average = predict, chain, join, average
         self.tiling = Tiling(window_px, overlap_px, multiple_px)
-        self.mpp = None if mpp is None else _spacing(mpp)
+        self.mpp = spacing_of(mpp)
         self.device, self.batch, self.autocast = torch.device(device), batch, autocast
         self.layout = torch.channels_last if channels_last else torch.contiguous_format
         # (x / 255 - mean) / std as one product and one difference, on the device.
@@ -113,13 +114,14 @@ class MapSegmenter:
 
     def _at_trained_spacing(self, image: np.ndarray, mpp: float | None) -> np.ndarray:
         _check_image(image)
-        if mpp is None or self.mpp is None:
+        spacing = spacing_of(mpp)
+        if spacing is None or self.mpp is None:
             return image
-        ratio = _spacing(mpp) / self.mpp
+        ratio = spacing / self.mpp
         if not 1 / MOST_RESAMPLING <= ratio <= MOST_RESAMPLING:
             raise UserError(
-                f"the image is said to have {mpp:g} µm/px, but the model was trained at {self.mpp:g} µm/px: "
-                "give the image's spacing as mpp=..., in µm/px"
+                f"the image is said to have {spacing:g} µm/px, but the model was trained at {self.mpp:g} "
+                "µm/px: give the image's spacing as mpp=..., in µm/px"
             )
         if abs(ratio - 1) <= SAME_MPP:
             return image
@@ -195,12 +197,6 @@ def _nearest(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return labels
     rows, cols = (((2 * np.arange(n) + 1) * m // (2 * n)) for n, m in zip(shape, labels.shape, strict=True))
     return labels[rows[:, None], cols]
-
-
-def _spacing(mpp: float) -> float:
-    if not (np.isfinite(mpp) and mpp > 0):
-        raise UserError(f"mpp={mpp} must be a pixel spacing in µm/px, above 0")
-    return float(mpp)
 
 
 def _check_image(image: np.ndarray) -> None:

@@ -50,7 +50,7 @@ SLIPS = {
     "train --resolve": "the configuration cannot be composed: The --resolve flag can only be used in "
     "conjunction with --cfg or --help",
     "evaluate -m method=threshold": "-m is for sweeps of train: evaluate takes one configuration at a time",
-    "evaluate": "name a method (method=threshold) or a run (run=runs/...)",
+    "evaluate": "name a method (method=threshold), a run (run=runs/...) or a model (model=NAME)",
     "evaluate method=threshold": "name what to score on: dataset=...",
     "evaluate method=supervised dataset=synthetic": "method supervised has to be trained first: "
     "maskless train, then run=runs/...",
@@ -248,8 +248,9 @@ def test_a_bad_image_among_good_ones_is_named_and_the_rest_is_done(cli, folders,
     done = cli("predict", "method=threshold", f"input={images}", f"output={tmp_path / 'out'}")
     assert done.code == 3
     assert done.err.startswith(f"maskless: 1 of 3 images were skipped: {images / 'b.png'} is cut short")
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
-        f"{name}.{ending}" for name in "ac" for ending in ("geojson", "png", "tif")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir() if file.is_file()) == [
+        *(f"{name}.{ending}" for name in "ac" for ending in ("csv", "geojson", "png", "tif")),
+        "summary.csv",
     ]
 
 
@@ -274,7 +275,7 @@ def test_predictions_never_lie_over_the_images(refusal, tmp_path):
 def test_a_run_knows_its_method(refusal, floor, folders):
     for words in (["predict", f"input={folders / 'unlabelled' / 'images'}", "output=out"], ["evaluate"]):
         said = refusal(*words, f"run={floor}", "method=threshold")
-        assert said == f"{words[0]} takes run= or method=, not both: a run knows its method"
+        assert said == f"{words[0]} takes one of run=, model= and method=, not run= and method="
 
 
 # -- places that cannot be written ---------------------------------------------------------------------------

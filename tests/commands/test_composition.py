@@ -5,14 +5,25 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from he_layouts import write_consep, write_monuseg, write_tnbc
+from ihc_layouts import write_deepliif, write_ki67_breast, write_ki67_net
 from layouts import write_folder, write_multiorgan
 
+from maskless.build import resolve
 from maskless.cli import main
 from maskless.paths import CONF
+from maskless.signals import Signal, with_derived
 
 METHODS, DATASETS, HARDWARE = (
     sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in ("method", "dataset", "hardware")
 )
+
+
+def offering(signal: Signal) -> list[str]:
+    """The names of the sources whose layout can hold a signal."""
+    specs = {name: yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text()) for name in DATASETS}
+    return [n for n, spec in specs.items() if signal in with_derived(resolve(spec["_target_"]).may_offer)]
 
 
 class Composed(Exception):
@@ -21,7 +32,7 @@ class Composed(Exception):
 
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch):
-    def stop(config, sources, needs):
+    def stop(config, sources, needs, annotation=None):
         raise Composed(config["choices"]["method"])
 
     monkeypatch.setattr("maskless.commands.train.create_run", stop)
@@ -30,9 +41,15 @@ def no_work(monkeypatch):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """A data root: multiorgan, and a folder with labels and one without."""
+    """A data root with every published set, and a folder with labels and one without."""
     root = tmp_path_factory.mktemp("data")
     write_multiorgan(root / "multiorgan")
+    write_tnbc(root / "tnbc")
+    write_monuseg(root / "monuseg")
+    write_consep(root / "consep")
+    write_deepliif(root / "deepliif")
+    write_ki67_breast(root / "ki67_breast", dict.fromkeys(range(3, 17), 1.0))
+    write_ki67_net(root / "ki67_net", {part: [f"{part}_a"] for part in ("train", "val", "test")})
     write_folder(root / "labelled", ["a", "b", "c"])
     write_folder(root / "images alone", ["a", "b", "c"], labelled=False)
     return root
@@ -53,7 +70,10 @@ def composes(*words: str) -> None:
 def test_every_pair(method, dataset, hardware, data, refusal):
     words = ["train", f"method={method}", f"hardware={hardware}", "preset=tiny", *words_of(dataset, data)]
     if hardware == "cpu" or torch.cuda.is_available():
-        composes(*words)
+        if method == "supervised" and dataset not in offering(Signal.INSTANCES):
+            assert f"supervised needs instances from its main source, and {dataset}" in refusal(*words)
+        else:
+            composes(*words)
     else:
         assert refusal(*words) == (
             "this hardware needs an NVIDIA GPU, and torch sees none here: take hardware=cpu"
@@ -66,8 +86,12 @@ def test_every_preset(preset):
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_the_floor_is_evaluated_on_every_source(dataset, data):
-    composes("evaluate", "method=threshold", *words_of(dataset, data))
+def test_the_floor_is_evaluated_on_every_source_that_says_where_nuclei_are(dataset, data, refusal):
+    words = ["evaluate", "method=threshold", *words_of(dataset, data)]
+    if dataset in offering(Signal.INSTANCES):
+        composes(*words)
+    else:
+        assert "has no instances, so nothing can be scored on it" in refusal(*words)
 
 
 def test_a_missing_signal_names_method_role_source_signal_and_who_has_it(data, refusal):
@@ -75,7 +99,7 @@ def test_a_missing_signal_names_method_role_source_signal_and_who_has_it(data, r
     sentence = refusal("train", "method=supervised", "dataset=folder", f"dataset.path={path}")
     assert sentence == (
         f"method supervised needs instances from its main source, and folder at {path} has none: choose "
-        "another dataset=...; sources that can offer instances: folder, multiorgan, synthetic"
+        f"another dataset=...; sources that can offer instances: {', '.join(offering(Signal.INSTANCES))}"
     )
 
 
@@ -138,14 +162,14 @@ def own(tmp_path) -> str:
 def test_a_missing_prior_is_named_with_the_sources_that_have_it(own, refusal):
     assert refusal("train", own, "method=unpaired") == (
         "method unpaired needs mask from a source in the prior role, and none is given: add prior=...; "
-        "sources that can offer mask: folder, multiorgan, shapes, synthetic"
+        f"sources that can offer mask: {', '.join(sorted([*offering(Signal.MASK), 'shapes']))}"
     )
 
 
 def test_a_prior_without_the_signal_is_named(own, refusal):
     assert refusal("train", own, "method=unpaired", "prior=dots") == (
         "method unpaired needs mask from its prior source, and dots has none: choose another prior=...; "
-        "sources that can offer mask: folder, multiorgan, shapes, synthetic"
+        f"sources that can offer mask: {', '.join(sorted([*offering(Signal.MASK), 'shapes']))}"
     )
 
 

@@ -26,7 +26,7 @@ def quoted_already(path: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "key", ["input", "output", "run", "resume", "data_root", "runs_dir", "dataset.path", "+run"]
+    "key", ["input", "output", "run", "resume", "region", "data_root", "runs_dir", "dataset.path", "+run"]
 )
 @given(path=PATHS)
 @example(path="a b")

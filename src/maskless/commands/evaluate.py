@@ -15,6 +15,7 @@ from maskless.commands.objects import (
     create_run,
     name_of,
     refuse_problems,
+    refuse_two_of,
 )
 from maskless.commands.scoring import print_scores, score_into
 from maskless.commands.tuning import build_search, refuse_other_data, tune
@@ -25,7 +26,7 @@ from maskless.inference.scoring import refuse_unscorable
 from maskless.inference.search import ChainSearch
 from maskless.loading import as_segmenter, load, model_stage
 from maskless.methods.stage import Stage
-from maskless.model_file import model_path, read_header, shipped
+from maskless.model_file import read_header, shipped
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.signals import Need, Role, Signal
@@ -35,9 +36,7 @@ def run(config: Config) -> None:
     """Score what `run=`, `model=` or `method=` names on a part of its source; print the means over images."""
     hardware = build_hardware(config)
     search = build_search(config)
-    given = [key for key in ("run", "model", "method") if config.get(key)]
-    if len(given) > 1:
-        raise UserError(f"evaluate takes one of run=, model= and method=, not {' and '.join(given)}")
+    refuse_two_of("evaluate", config)
     trained = bool(config["run"])
     made = _of_run(config, hardware, search) if trained else _untrained(config, hardware, search)
     run, segmenter, source = made
@@ -115,7 +114,7 @@ def _of_method(config: Config) -> tuple[Stage, None, None]:
 def _of_model(config: Config) -> tuple[Stage, float | None, str]:
     """A model's stage, spacing and annotation; `config` gets its method, so that the run describes it."""
     stage = model_stage(config["model"], config["trust"])
-    header = read_header(model_path(config["model"]) or "")
+    header = read_header(config["model"])
     if config["model"] not in shipped():
         config["model"] = str(Path(config["model"]).resolve())
     config["method"] = {**header.method, "trained_on": list(header.trained_on)}

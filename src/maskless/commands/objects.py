@@ -38,7 +38,7 @@ def build_method(config: Config) -> "Stage":
 
     spec = config.get("method")
     if not spec:
-        raise UserError("name a method (method=threshold) or a run (run=runs/...)")
+        raise UserError("name a method (method=threshold), a run (run=runs/...) or a model (model=NAME)")
     return build_stage(_scheduled(spec, config.get("schedule") or {}), config["trust"])
 
 
@@ -71,6 +71,13 @@ def build_source(spec: Any, config: Config) -> Source:
 def name_of(config: Config, group: str) -> str:
     """What was chosen in a group, `supervised` for method, say."""
     return str((config.get("choices") or {}).get(group) or group)
+
+
+def refuse_two_of(command: str, config: Config) -> None:
+    """Raise UserError if more than one of run=, model= and method= says what is used."""
+    given = [f"{key}=" for key in ("run", "model", "method") if config.get(key)]
+    if len(given) > 1:
+        raise UserError(f"{command} takes one of run=, model= and method=, not {' and '.join(given)}")
 
 
 # -- checks --------------------------------------------------------------------------------------------------

@@ -1,52 +1,81 @@
-"""maskless predict: image files in; label TIFF, GeoJSON and overlay out."""
+"""maskless predict: image files in; labels, outlines, tables of nuclei and overlays out."""
 
+import hashlib
+import json
+import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
+from maskless import __version__
+from maskless.build import build
 from maskless.commands.compose import Config
-from maskless.commands.objects import build_hardware, build_method, name_of
+from maskless.commands.objects import build_hardware, build_method, name_of, refuse_two_of
 from maskless.commands.progress import tracked
-from maskless.errors import PartlyDone, UserError, first_three
-from maskless.inference.files import image_files, predict_files
+from maskless.errors import PartlyDone, UserError, did_you_mean, first_three
+from maskless.inference.analysis import Analysis
+from maskless.inference.files import Predicted, image_files, predict_files
+from maskless.inference.outputs import FORMATS
+from maskless.inference.records import Records, content_hash, unwritable
+from maskless.inference.summary import SUMMARY, Row, write_summary
+from maskless.labelling_index import labelling_index
 from maskless.loading import as_segmenter, load
+from maskless.measure import STAINS
+from maskless.model_file import known_model, read_header
+from maskless.runs import Run
 from maskless.segmenter import Segmenter
-
-#: Beyond these, a pixel spacing is in another unit (nm, or 40 for 40x).
-PLAUSIBLE_MPP = (0.02, 20.0)
+from maskless.spacing import spacing_of
 
 
 def run(config: Config) -> None:
-    """Segment every image; a bad one among several is reported and skipped, and PartlyDone says so."""
-    mpp = _plausible(config["mpp"])
-    files = image_files(Path(config["input"]))
-    output = Path(config["output"])
-    if output.resolve() == files[0].parent.resolve():
-        raise UserError(
-            f"output={output} is the folder of the images, which it could overwrite: name another"
-        )
-    segmenter = _segmenter(config)
-    console = Console(soft_wrap=True)
-    problems = []
-    predicted = predict_files(segmenter, files, output, mpp)
-    for one in tracked(predicted, "predict", len(files), config["progress"]):
-        if one.problem is None:
-            console.print(f"{one.path.name}: {one.nuclei} nuclei", highlight=False, markup=False)
-        else:
-            problems.append(one.problem)
-    if len(problems) == len(files):
-        raise UserError(f"nothing was segmented: {first_three(problems)}")
-    console.print(f"written to {output}", highlight=False, markup=False)
-    if problems:
-        raise PartlyDone(f"{len(problems)} of {len(files)} images were skipped: {first_three(problems)}")
+    """Analyse every image; a bad one among several is reported and skipped, and PartlyDone says so."""
+    mpp = spacing_of(config["mpp"], config["power"])
+    formats, stains = _formats(config["formats"]), _stains(config)
+    files, output = image_files(Path(config["input"])), Path(config["output"])
+    region = Path(config["region"]) if config["region"] else None
+    _refuse_clashes(files, output, region)
+    classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
+    analysis = Analysis(_segmenter(config), mpp, classifier, stains)
+    settings = {
+        "maskless": __version__,
+        "model": _identity(config),
+        "mpp": mpp,
+        "classify": config.get("classify"),
+        "stains": stains,
+    }
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    if model := _model(config):
+        console.print(" ".join([f"{read_header(model).name}:", *read_header(model).about]))
+    done: list[Predicted] = []
+    _forget_summary(output)
+    try:
+        predicted = predict_files(analysis, files, output, formats, settings, region)
+        for one in tracked(predicted, "predict", len(files), config["progress"]):
+            done.append(one)
+            for line in _lines(one):
+                console.print(line)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(
+            f"interrupted with {len(done)} of {len(files)} images done: the same command goes on from there"
+        ) from interrupt
+    finally:
+        _summarise(output, settings)
+    _refuse_nothing(done)
+    for sentence in _sentences(done, output):
+        console.print(sentence)
+    _say_skipped(done)
+
+
+# -- what is asked -------------------------------------------------------------------------------------------
 
 
 def _segmenter(config: Config) -> Segmenter:
     hardware = build_hardware(config)
-    if config["run"]:
-        if config.get("method"):
-            raise UserError("predict takes run= or method=, not both: a run knows its method")
-        return load(config["run"], config["trust"], hardware)
+    refuse_two_of("predict", config)
+    if stored := config["run"] or _model(config):
+        return load(stored, config["trust"], hardware)
     stage = build_method(config)
     if stage.trains:
         raise UserError(
@@ -55,12 +84,135 @@ def _segmenter(config: Config) -> Segmenter:
     return as_segmenter(stage, hardware, None)
 
 
-def _plausible(mpp: float | None) -> float | None:
-    if mpp is None:
-        return None
-    low, high = PLAUSIBLE_MPP
-    if isinstance(mpp, bool) or not isinstance(mpp, int | float) or not low <= mpp <= high:
+def _model(config: Config) -> Path | None:
+    """The file of the model that was asked for. Raises UserError if there is none."""
+    return known_model(config["model"]) if config["model"] else None
+
+
+def _identity(config: Config) -> str:
+    """A hash of all that the segmentation depends on, wherever it lies: method, weights, precision."""
+    described: dict[str, Any] = {"precision": build_hardware(config).resolved_precision}
+    weights: list[Path] = []
+    if config["run"]:
+        opened = Run.open(config["run"])
+        described |= {"method": opened.config.get("method"), "mpp": opened.config.get("mpp")}
+        weights = [opened.checkpoint(name) for name in ("best", "last")]
+    elif model := _model(config):
+        weights = [model]
+    else:
+        described["method"] = config["method"]
+    described["weights"] = [content_hash(path) for path in weights if path.is_file()][:1]
+    return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _formats(wanted: Sequence[Any]) -> list[str]:
+    for name in wanted:
+        if name not in FORMATS:
+            raise UserError(f"formats={name} cannot be written{did_you_mean(str(name), FORMATS)}")
+    if not wanted:
+        raise UserError(f"formats=[] writes nothing: choose from {', '.join(FORMATS)}")
+    return list(dict.fromkeys(wanted))
+
+
+def _stains(config: Config) -> str:
+    chosen = config["stains"] or ("H-DAB" if config.get("classify") else "H-E-DAB")
+    if chosen not in STAINS:
+        raise UserError(f"stains={chosen} are no stains that are known{did_you_mean(str(chosen), STAINS)}")
+    return chosen
+
+
+def _refuse_clashes(files: Sequence[Path], output: Path, region: Path | None) -> None:
+    """Raise UserError where a file that is read could be overwritten, or regions do not fit the images."""
+    if output.resolve() == files[0].parent.resolve():
         raise UserError(
-            f"mpp={mpp} is no pixel spacing in µm: 40x is 0.25, 20x is 0.5; between {low:g} and {high:g}"
+            f"output={output} is the folder of the images, which it could overwrite: name another"
         )
-    return float(mpp)
+    named = [path for path in files if f"{path.stem}.csv" == SUMMARY]
+    if named:
+        raise UserError(f"{named[0]} would give a {SUMMARY}, which is the table of all images: rename it")
+    if region is None:
+        return
+    if not region.exists():
+        raise UserError(f"there is no file or folder {region}: give region=FILE.geojson or region=FOLDER")
+    if (region if region.is_dir() else region.parent).resolve() == output.resolve():
+        raise UserError(
+            f"region={region} is in output={output}, which could overwrite it: name another output"
+        )
+    if region.is_file() and len(files) > 1:
+        raise UserError(
+            f"region={region} is of one image, and there are {len(files)}: give region=FOLDER with a "
+            "NAME.geojson for each"
+        )
+
+
+# -- what is said --------------------------------------------------------------------------------------------
+
+
+def _lines(one: Predicted) -> list[str]:
+    """What is printed of an image as soon as it is through: its nuclei, and those of each region."""
+    if one.problem or one.done_before:
+        return []
+    spacing = f" ({one.rows[0]['mpp']:g} µm/px, as the file says)" if one.mpp_is_stated else ""
+    lines = [f"{one.rows[0]['image']}: {_counts(one.rows[0])}{spacing}"]
+    return [*lines, *(f"  {row['region']}: {_counts(row)}" for row in one.rows[1:])]
+
+
+def _counts(row: Row) -> str:
+    nuclei = f"{row['nuclei']} nuclei"
+    if row["positive"] is None:
+        return nuclei
+    index = labelling_index(row["positive"], row["negative"])
+    return f"{nuclei}, {row['positive']} positive, labelling index {index}"
+
+
+def _sentences(done: Sequence[Predicted], output: Path) -> list[str]:
+    """What is printed in the end."""
+    said = []
+    if before := sum(one.done_before for one in done):
+        said.append(f"{before} of {len(done)} {'was' if before == 1 else 'were'} done before")
+    unknown = [one for one in done if one.rows and one.rows[0]["mpp"] is None]
+    if unknown:
+        whose = "the image" if len(done) == 1 else f"{len(unknown)} of {len(done)} images"
+        said.append(
+            f"no µm/px is known of {whose}, so the scale is taken to be what the method expects, and areas "
+            "in µm² are left out: mpp= or power= gives it"
+        )
+    return [*said, f"written to {output}"]
+
+
+def _refuse_nothing(done: Sequence[Predicted]) -> None:
+    """Raise what went wrong if no image is through."""
+    if all(one.problem for one in done):
+        for one in done:
+            if one.defect:
+                raise one.defect
+        raise UserError(f"nothing was segmented: {first_three([str(one.problem) for one in done])}")
+
+
+def _say_skipped(done: Sequence[Predicted]) -> None:
+    """Raise PartlyDone for the images that were skipped; the traceback of a defect is printed."""
+    problems = [one.problem for one in done if one.problem]
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    for one in done:
+        if one.defect:
+            errors.print("".join(traceback.format_exception(one.defect)))
+    if problems:
+        raise PartlyDone(f"{len(problems)} of {len(done)} images were skipped: {first_three(problems)}")
+
+
+# -- the summary ---------------------------------------------------------------------------------------------
+
+
+def _forget_summary(output: Path) -> None:
+    """Without it, a prediction that is killed is plainly unfinished."""
+    try:
+        (output / SUMMARY).unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(output, error) from error
+
+
+def _summarise(output: Path, settings: Mapping[str, Any]) -> None:
+    """Write the rows of all images in the folder that were analysed with these settings, by name."""
+    rows = [row for record in Records(output).with_settings(settings) for row in record.rows]
+    if rows:
+        write_summary(output, rows)

@@ -17,8 +17,8 @@ from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
 from maskless.signals import Item, Need, Role, Sample, Signal
 
-#: Decoded images that a process keeps, so that a small data set is read from disk once.
-CACHE_BYTES = 512 * 2**20
+#: Decoded images that are kept, by all loading processes together, so that a small data set is read once.
+CACHE_BYTES = 2 * 2**30
 
 
 class TrainingSet(Dataset):
@@ -35,8 +35,9 @@ class TrainingSet(Dataset):
         pipeline: Pipeline,
         seed: int,
         stage: str,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        self.pipeline, self.seed, self.stage = pipeline, seed, stage
+        self.pipeline, self.seed, self.stage, self.cache_bytes = pipeline, seed, stage, cache_bytes
         self.sources = {role: sources[role] for role in sorted({need.role for need in needs})}
         self.signals = {r: sorted({n.signal for n in needs if n.role is r}) for r in self.sources}
         self.items = {role: source.items("train") for role, source in self.sources.items()}
@@ -71,7 +72,7 @@ class TrainingSet(Dataset):
         sample = complete(self.sources[role].read(item, wanted), wanted)
         self._cache[key] = sample
         self._cached_bytes += _size(sample)
-        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+        while self._cached_bytes > self.cache_bytes and len(self._cache) > 1:
             self._cached_bytes -= _size(self._cache.popitem(last=False)[1])
         return sample
 
@@ -135,7 +136,8 @@ class DataModule(LightningDataModule):
     ) -> None:
         super().__init__()
         self.sources, self.batch, self.steps, self.workers = sources, batch, steps, workers
-        self.training = TrainingSet(sources, needs, Pipeline(augment, crop_px), seed, stage)
+        pipeline, cache_bytes = Pipeline(augment, crop_px), CACHE_BYTES // max(workers, 1)
+        self.training = TrainingSet(sources, needs, pipeline, seed, stage, cache_bytes)
         self.step = 0
 
     def state_dict(self) -> dict[str, Any]:

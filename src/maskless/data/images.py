@@ -1,84 +1,90 @@
-"""Reading image and label files, so that what cannot be read faithfully is refused and never guessed at.
+"""Reading image files: as a person sees them in a viewer, or refused in one sentence, never guessed at.
 
-Decoders are lenient where science must not be: 16-bit colour loses its low byte, a 4-bit grey label is
-multiplied by 17, a damaged PNG yields whatever was decoded. Each of these is refused here, in one sentence.
+What is done with each kind of file is a table in docs/images.md.
 """
 
-import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms
 
+from maskless.data.label_images import read_binary, read_labels
+from maskless.data.picture import (
+    bits_per_sample,
+    load,
+    opened,
+    orientation,
+    page_count,
+    several_pages,
+    tag,
+    turn_to,
+)
+from maskless.data.pixels import check_full_range, eight_bits, on_white, turned
+from maskless.data.stated_spacing import stated_mpp
+from maskless.data.tiff import (
+    HEIGHT,
+    WIDTH,
+    UnusualTiff,
+    full_page,
+    read_tiff,
+    scrambled,
+    significant_bits,
+    tiff_size,
+    unusual,
+)
 from maskless.errors import UserError
+
+__all__ = [
+    "SUFFIXES",
+    "image_size",
+    "pair_problems",
+    "read_binary",
+    "read_image",
+    "read_labels",
+    "stated_mpp",
+]
 
 #: Endings of the files that can be read as images.
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
-#: More than this (about 12,000 x 12,000) is not decoded at once: a tiny file can claim to be enormous.
-MAX_PIXELS = 150_000_000
 
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-_COLOUR_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "YCbCr"})
-_REFUSED_MODES = {"CMYK": "CMYK colours", "LAB": "CIELAB colours", "F": "floating-point numbers"}
-_BITS, _PHOTOMETRIC, _ORIENTATION, _SAMPLE_FORMAT = 258, 262, 274, 339  # TIFF tags
-_WHITE_IS_ZERO, _SIGNED = 0, 2  # values of the tags photometric interpretation and sample format
+_COLOUR_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA"})
+_REFUSED_MODES = {"LAB": "CIELAB colours", "F": "floating-point numbers", "I": "32-bit numbers"}
 
 
 def read_image(path: str | Path) -> NDArray[np.uint8]:
-    """An image file (PNG, JPEG, TIFF or BMP) as uint8 (H, W, 3), RGB, 0 to 255.
+    """An image file (PNG, JPEG, TIFF or BMP) as uint8 (H, W, 3), RGB, 0 to 255, as a viewer shows it.
 
-    Grey, palette and fully opaque images become RGB without a change of their colours. Raises UserError for a
-    file that is missing, damaged or no such image, and for what eight-bit RGB cannot hold: more than 8 bits
-    a channel, CMYK or CIELAB, transparency, several pages, a rotation left to the viewer.
+    Grey, palette and one-bit images become RGB without a change of their colours; 16 bits become their upper
+    8; what is transparent is laid on white; CMYK is converted by the file's own profile; a rotation that the
+    file asks for is done; of a pyramid, the full image is read. Raises UserError for a file that is missing,
+    damaged or no such image, and for what could only be guessed at: 10 to 14 bits that are said to be 16,
+    CMYK without a profile, CIELAB, numbers that are signed, floating or of 32 bits, several pages.
     """
     path = Path(path)
-    picture = _decoded(path)
-    if picture.mode not in _COLOUR_MODES or _bits(path, picture) > 8:
-        held = _REFUSED_MODES.get(picture.mode, "more than 8 bits a channel")
-        raise UserError(f"{path} holds {held}: save it as 8-bit RGB")
-    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-        pixels = np.asarray(picture.convert("RGBA"))
-        if pixels[..., 3].min() < 255:
-            raise UserError(f"{path} is transparent in places: save it without an alpha channel")
-        return np.ascontiguousarray(pixels[..., :3])
-    return np.array(picture.convert("RGB"))
-
-
-def read_labels(path: str | Path, size: tuple[int, int] | None = None) -> NDArray[np.int32]:
-    """A label image (PNG or TIFF of 8, 16 or 32 bits) as int32 (H, W), ids as in the file, 0 = background.
-
-    `size` is the (H, W) of the image that the labels belong to, if they are to be checked against it. Raises
-    UserError for a file that is missing, damaged or of another size, for anything but one channel of whole
-    numbers from 0 to 2**31 - 1, and for a mask of 0 and 255, which does not tell one nucleus from the next.
-    """
-    path = Path(path)
-    picture = _decoded(path)
-    bits = _bits(path, picture)
-    _refuse_unless_ids(path, picture, bits)
-    labels = np.asarray(picture)
-    signed = _tag(picture, _SAMPLE_FORMAT) == _SIGNED
-    if bits != 16:  # a decoder hands out int32 for unsigned 32 bits and uint8 for signed 8 bits
-        labels = labels.view(np.dtype(f"{'i' if signed else 'u'}{bits // 8}"))
-    if size is not None and labels.shape != tuple(size):
-        raise UserError(
-            f"{path} is {labels.shape[0]} x {labels.shape[1]} px (rows x columns), but its image is "
-            f"{size[0]} x {size[1]} px"
-        )
-    if labels.min() < 0:
-        raise UserError(f"{path} holds negative ids: nuclei are numbered from 1, 0 is background")
-    if labels.max() > np.iinfo(np.int32).max:
-        raise UserError(f"{path} holds ids above 2147483647, which are not supported: relabel them from 1")
-    if bits == 8 and labels.max() == 255 and not ((labels > 0) & (labels < 255)).any():
-        raise UserError(_binary(path))
-    return np.ascontiguousarray(labels, dtype=np.int32)
+    try:
+        with opened(path) as picture:
+            _select_page(path, picture)
+            asked = orientation(picture)
+            load(path, picture)
+            rgb = _rgb(path, picture)
+            turn = 1 if picture.format == "TIFF" else asked  # which Pillow has turned already
+    except UnusualTiff:
+        return read_tiff(path)
+    return np.ascontiguousarray(turned(rgb, turn))
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
-    """(H, W) in px, from the header alone. Raises UserError if that cannot be read."""
-    with _opened(Path(path)) as picture:
-        width, height = picture.size
-        return height, width
+    """(H, W) in px of the image as `read_image` reads it, by the header. Raises UserError if it cannot."""
+    path = Path(path)
+    try:
+        with opened(path) as picture:
+            _select_page(path, picture)
+            width, height = tag(picture, WIDTH) or picture.width, tag(picture, HEIGHT) or picture.height
+            return (width, height) if orientation(picture) >= 5 else (height, width)
+    except UnusualTiff:
+        return tiff_size(path)
 
 
 def pair_problems(image: Path | None, labels: Path | None) -> list[str]:
@@ -102,102 +108,62 @@ def pair_problems(image: Path | None, labels: Path | None) -> list[str]:
     return found
 
 
-def _opened(path: Path) -> Image.Image:
-    """The picture with its header read. Every failure becomes a sentence that names the file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures and odd metadata: judged below
-            picture = Image.open(path, formats=_FORMATS)
-            pages = getattr(picture, "n_frames", 1)
-            # In a PNG, looking for a rotation would decode the pixels, and viewers do not look either.
-            rotation = 1 if picture.format == "PNG" else picture.getexif().get(_ORIENTATION, 1)
-    except Exception as error:  # decoders raise anything at all on a damaged file
-        raise UserError(_sentence(path, error)) from error
-    if picture.size[0] * picture.size[1] > MAX_PIXELS:
-        raise UserError(_too_large(path))
+def _select_page(path: Path, picture: Image.Image) -> None:
+    """Turn to the page to read, and leave to others what Pillow would decode wrongly (UnusualTiff)."""
+    pages = page_count(path, picture)
     if pages > 1:
-        raise UserError(f"{path} holds {pages} pages: save the one to use as a file of its own")
-    if rotation != 1:
+        if picture.format != "TIFF":
+            raise UserError(several_pages(path, pages))
+        turn_to(path, picture, full_page(path))
+    if picture.format == "TIFF" and scrambled(picture):
+        raise unusual(path)
+
+
+def _rgb(path: Path, picture: Image.Image) -> NDArray[np.uint8]:
+    """The pixels of a loaded picture as they lie in the file, RGB uint8 (H, W, 3)."""
+    bits = bits_per_sample(path, picture)
+    if picture.mode == "CMYK":
+        return _converted(path, picture)
+    if not (picture.mode in _COLOUR_MODES or picture.mode.startswith("I;16")):
+        held = _REFUSED_MODES.get(picture.mode, f"colours of an unusual kind ({picture.mode})")
+        raise UserError(f"{path} holds {held}: save it as 8-bit RGB")
+    if bits > 8 and "transparency" in picture.info:  # which Pillow compares with what is left of 16 bits
+        raise UserError(f"{path} marks one of its 16-bit colours as transparent: save it as 8-bit RGB")
+    if picture.mode.startswith("I;16"):
+        grey = eight_bits(path, np.asarray(picture), min(bits, _significant_bits(picture)))
+        return np.repeat(grey[..., None], 3, axis=2)
+    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
+        pixels = np.asarray(picture.convert("RGBA"))
+        rgb = on_white(path, pixels[..., :3], pixels[..., 3])
+    else:
+        rgb = np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    if bits > 8:  # of which Pillow leaves the upper 8
+        check_full_range(path, rgb)
+    return rgb
+
+
+def _significant_bits(picture: Image.Image) -> int:
+    return significant_bits(picture.tag_v2.get) if picture.format == "TIFF" else 16  # type: ignore[attr-defined]
+
+
+def _converted(path: Path, picture: Image.Image) -> NDArray[np.uint8]:
+    """A CMYK picture as sRGB, by its own profile: without one, inks look different on every paper."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
         raise UserError(
-            f"{path} asks to be rotated or mirrored when shown: save it upright, without that request"
+            f"{path} holds CMYK colours without a profile that says how they look: save it as 8-bit RGB"
         )
-    return picture
-
-
-def _decoded(path: Path) -> Image.Image:
-    """The picture with its pixels read to the end."""
-    picture = _opened(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if picture.format == "PNG":  # whose checksums only `verify` looks at; it uses the picture up
-                picture.verify()
-                picture = Image.open(path, formats=("PNG",))
-            picture.load()
-    except Exception as error:
-        raise UserError(_sentence(path, error)) from error
-    return picture
-
-
-def _sentence(path: Path, error: Exception) -> str:
-    if isinstance(error, Image.DecompressionBombError):
-        return _too_large(path)
-    if isinstance(error, IsADirectoryError):
-        return f"{path} is a folder, where an image file is expected"
-    if isinstance(error, FileNotFoundError):
-        return f"{path} does not exist"
-    if isinstance(error, OSError) and error.errno is not None:  # of the system; decoders give no number
-        return f"{path} cannot be opened: {error.strerror}"
-    if path.stat().st_size == 0:
-        return f"{path} is empty (0 bytes): get it again"
-    if isinstance(error, UnidentifiedImageError):
-        return f"{path} is not a PNG, JPEG, TIFF or BMP image that can be read, or its beginning is damaged"
-    return f"{path} is cut short or damaged and cannot be decoded: get it again"
-
-
-def _too_large(path: Path) -> str:
-    limit = MAX_PIXELS // 10**6
-    return f"{path} claims more than {limit} megapixels, too many to hold at once: cut it into tiles"
-
-
-def _binary(path: Path) -> str:
-    return (
-        f"{path} is a binary mask (only 0 and 255, or 1 bit), but ids are expected, one number a nucleus: "
-        "relabel it, for example with skimage.measure.label"
-    )
-
-
-def _refuse_unless_ids(path: Path, picture: Image.Image, bits: int) -> None:
-    if picture.format not in ("PNG", "TIFF"):
-        raise UserError(
-            f"{path} is a {picture.format} file, but label images are PNG or TIFF, which keep ids exactly"
+        shown = ImageCms.profileToProfile(
+            picture,
+            ImageCms.ImageCmsProfile(BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-    if picture.mode == "1" or bits == 1:
-        raise UserError(_binary(path))
-    if picture.mode == "F":
+    except (ImageCms.PyCMSError, OSError) as error:
         raise UserError(
-            f"{path} holds floating-point numbers, but ids are whole numbers: save it as 16 or 32 bits"
-        )
-    one_channel = picture.mode == "L" or picture.mode.startswith("I")
-    if not one_channel or "transparency" in picture.info:
-        raise UserError(
-            f"{path} holds colours ({picture.mode}), but a label image has one channel: an id a pixel"
-        )
-    if bits not in (8, 16, 32) or _tag(picture, _PHOTOMETRIC) == _WHITE_IS_ZERO:
-        raise UserError(f"{path} stores its ids in an unusual way: save it with 8, 16 or 32 bits, black as 0")
-
-
-def _bits(path: Path, picture: Image.Image) -> int:
-    """Bits a sample as stored, which the mode of a decoded picture does not tell."""
-    if picture.format == "PNG":
-        with path.open("rb") as file:
-            return file.read(25)[24]  # the header chunk is always the first
-    if picture.format == "TIFF":
-        return max(picture.tag_v2.get(_BITS, (1,)))  # type: ignore[attr-defined]
-    return 8
-
-
-def _tag(picture: Image.Image, tag: int) -> int | None:
-    """A TIFF tag that holds one number; None if it is absent or the picture no TIFF."""
-    value = getattr(picture, "tag_v2", {}).get(tag)
-    return value[0] if isinstance(value, tuple) else value
+            f"{path} holds CMYK colours with a profile that cannot be used: save it as 8-bit RGB"
+        ) from error
+    return np.array(shown)

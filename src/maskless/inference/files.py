@@ -1,26 +1,38 @@
-"""Image files through a Segmenter, each to its label TIFF, GeoJSON and overlay."""
+"""Image files through an analysis, each to its own files: one after another, and on from where it stopped."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import errno
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import torch
 
-from maskless.data.images import SUFFIXES, read_image
+from maskless.data.annotations import regions_file
+from maskless.data.images import SUFFIXES
 from maskless.errors import UserError
-from maskless.segmenter import Segmenter
-from maskless.writers.geojson import write_geojson
-from maskless.writers.labels import write_labels
-from maskless.writers.overlay import write_overlay
+from maskless.inference.analysis import Analysis
+from maskless.inference.outputs import write_outputs
+from maskless.inference.records import Record, Records, content_hash
+from maskless.inference.summary import Row, summary_rows
+
+#: What can be wrong with the name of one file, where others could be written.
+_OF_ONE_NAME = {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """One file: how many nuclei were found, or why it was skipped."""
+    """One file: the rows of its summary, or why it was skipped.
+
+    `done_before` says that it was not touched now. `defect` is an error that is none of the user's.
+    """
 
     path: Path
-    nuclei: int = 0
+    rows: list[Row] = field(default_factory=list)
+    mpp_is_stated: bool = False
+    done_before: bool = False
     problem: str | None = None
+    defect: Exception | None = None
 
 
 def image_files(path: Path) -> list[Path]:
@@ -39,32 +51,69 @@ def image_files(path: Path) -> list[Path]:
 
 
 def predict_files(
-    segmenter: Segmenter, files: list[Path], output: Path, mpp: float | None
+    analysis: Analysis,
+    files: Sequence[Path],
+    output: Path,
+    formats: Sequence[str],
+    settings: Mapping[str, Any],
+    region: Path | None = None,
 ) -> Iterator[Predicted]:
-    """Segment one file after another into `output`; a file that cannot be read is named and skipped.
+    """Analyse one file after another, and write its `formats` (see `outputs.FORMATS`) into `output`.
 
-    Writes NAME.tif (labels), NAME.geojson (outlines for QuPath) and NAME.png (overlay). The folder is made
-    when the first image has been read. `mpp` is the pixel spacing of the images in µm/px, if known. Raises
-    UserError if `output` cannot be written.
+    A file that is done is passed over, if it and its regions have the content that they had, and `settings`,
+    plain values that say all that the result depends on, are what they were. `region` is the GeoJSON file of
+    the image, or a folder with one for each. The output folder is made when the first image is through.
+
+    What fails in one image (a file that cannot be read, memory, an error of ours) is named, and the rest are
+    done. Raises UserError if `output` cannot be written.
     """
+    records = Records(output)
     for path in files:
+        records.discard(path.stem)
         try:
-            image = read_image(path)
-        except UserError as error:
-            yield Predicted(path, problem=str(error))
+            regions = regions_file(region, path.stem) if region and region.is_dir() else region
+            contents = content_hash(path), content_hash(regions) if regions else None
+            record = records.of(path.stem)
+            if record and record.is_of(*contents, settings) and set(formats) <= set(record.files):
+                yield Predicted(path, record.rows, done_before=True)
+                continue
+            found = analysis.of(path, regions)
+            rows = summary_rows(_readable(path.name), found)
+        except Exception as error:
+            yield _failed(path, error)
             continue
-        _make(output)
-        instances = segmenter.segment(image, mpp=mpp)
-        write_labels(output / f"{path.stem}.tif", instances)
-        write_geojson(output / f"{path.stem}.geojson", instances)
-        write_overlay(output / f"{path.stem}.png", image, instances)
-        yield Predicted(path, nuclei=int(np.count_nonzero(np.unique(instances))))
+        try:
+            with records.staged(path.stem) as folder:
+                written = write_outputs(folder, path.stem, found, formats)
+                records.publish(path.stem, written, Record(*contents, settings, {}, rows))
+        except Exception as error:
+            if isinstance(error, UserError) and not _is_of_one_name(error):
+                raise
+            yield _failed(path, error)
+            continue
+        yield Predicted(path, rows, found.mpp_is_stated)
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"cannot write to output={folder}: {str(error.strerror).lower()}; choose another folder"
-        ) from error
+def _failed(path: Path, error: Exception) -> Predicted:
+    if isinstance(error, UserError):
+        return Predicted(path, problem=str(error))
+    if _is_of_memory(error):
+        return Predicted(path, problem=f"{path} needs more memory than there is: cut it into smaller images")
+    why = f"{path} failed ({type(error).__name__}: {error}), which is a defect of maskless: please report it"
+    return Predicted(path, problem=why, defect=error)
+
+
+def _is_of_memory(error: Exception) -> bool:
+    said = str(error)  # PyTorch's on a CPU and OpenCV's are of no class of their own
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in said or "Insufficient memory" in said
+
+
+def _is_of_one_name(error: UserError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in _OF_ONE_NAME
+
+
+def _readable(name: str) -> str:
+    """A name that is no Unicode, as one that can be written."""
+    return name.encode("utf-8", "backslashreplace").decode()

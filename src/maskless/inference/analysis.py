@@ -1,0 +1,90 @@
+"""One image, analysed: its nuclei, measured, told apart, and limited to regions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from maskless.classify import NEGATIVE, POSITIVE, Classifier
+from maskless.data.annotations import Region, read_regions, refuse_outside
+from maskless.data.images import read_image
+from maskless.data.stated_spacing import stated_mpp
+from maskless.measure import measured
+from maskless.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """What was found in an image, RGB, uint8 (H, W, 3).
+
+    `instances`, int32 (H, W), and `nuclei`, a row each (`measure.measured`, with what the classifier gave and
+    the names of the regions), hold the nuclei of the regions, or of the whole image if there are none. `mpp`
+    is the pixel spacing in µm/px, if known; `mpp_is_stated` if the file itself said it.
+    """
+
+    image: NDArray[np.uint8]
+    instances: NDArray[np.int32]
+    nuclei: pd.DataFrame
+    mpp: float | None = None
+    mpp_is_stated: bool = False
+    regions: Sequence[Region] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is done with each image.
+
+    `mpp` is the pixel spacing of all of them in µm/px; without it that which a file states is taken.
+    `vectors` names the stains to measure (`measure.STAINS`).
+    """
+
+    segmenter: Segmenter
+    mpp: float | None = None
+    classifier: Classifier | None = None
+    vectors: str = "H-E-DAB"
+
+    def of(self, path: Path, regions_path: Path | None = None) -> Analysed:
+        """Analyse an image file; with `regions_path`, what lies in the regions of that GeoJSON file.
+
+        The whole image is segmented, measured and classified in any case, so that a nucleus is the same
+        whatever regions are drawn. A nucleus is where its centroid is. Raises UserError for files that
+        cannot be read and for a region outside the image.
+        """
+        image = read_image(path)
+        regions = read_regions(regions_path) if regions_path else []
+        if regions_path:
+            refuse_outside(regions_path, regions, *image.shape[:2])
+        stated = stated_mpp(path) if self.mpp is None else None
+        mpp = stated if self.mpp is None else self.mpp
+        instances = self.segmenter.segment(image, mpp=mpp)
+        nuclei = measured(image, instances, mpp, self.vectors)
+        if self.classifier:
+            score = self.classifier.score(image, instances)
+            nuclei[self.classifier.column] = score
+            nuclei["class"] = np.where(score >= self.classifier.threshold, POSITIVE, NEGATIVE)
+        if regions:
+            nuclei = _limited(nuclei, regions)
+            instances = _kept(instances, nuclei["id"].to_numpy())
+        return Analysed(image, instances, nuclei, mpp, stated is not None, regions)
+
+
+def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
+    """The nuclei in at least one region, with the names of theirs in the column `region`."""
+    row, col = nuclei["row"].to_numpy(), nuclei["col"].to_numpy()
+    holds = np.stack([region.holds(row, col) for region in regions], axis=1)
+    inside: NDArray[np.bool_] = np.any(holds, axis=1)
+    names = np.array([region.name for region in regions], dtype=object)
+    limited = nuclei.loc[inside].reset_index(drop=True)
+    limited["region"] = pd.Series(["; ".join(names[held]) for held in holds[inside]], dtype=object)
+    return limited
+
+
+def _kept(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
+    """The label map with these nuclei alone, under the ids that they have."""
+    keep = np.zeros(int(instances.max(initial=0)) + 1, dtype=bool)
+    keep[ids] = True
+    return np.where(keep[instances], instances, 0)

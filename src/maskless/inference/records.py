@@ -1,0 +1,142 @@
+"""What was done to which image, so that an interrupted prediction goes on where it was.
+
+`output/.maskless/NAME.json` is written when all files of the image NAME have their names. Until then they are
+in `output/.maskless/NAME.part`, so that a killed process leaves nothing unfinished among the results.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from maskless.atomic import write_atomically
+from maskless.errors import UserError
+from maskless.inference.summary import Row
+
+_HIDDEN = ".maskless"
+
+
+@dataclass(frozen=True)
+class Record:
+    """An image that is done: of which content (SHA-256), with what settings, and what came of it.
+
+    `regions` is the SHA-256 of the file of its regions, if it has one; `files` the name and the bytes of the
+    file of each format; `rows` are its rows in the summary. All are plain values.
+    """
+
+    image: str
+    regions: str | None
+    settings: Mapping[str, Any]
+    files: Mapping[str, list[Any]]
+    rows: list[Row]
+
+    def is_of(self, image: str, regions: str | None, settings: Mapping[str, Any]) -> bool:
+        """Whether it is of the same content and settings."""
+        return (self.image, self.regions, self.settings) == (image, regions, _plain(settings))
+
+
+class Records:
+    """The records of an output folder. Raises UserError if the folder cannot be written."""
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+        self.folder = output / _HIDDEN
+
+    def of(self, stem: str) -> Record | None:
+        """The record of an image by its name without ending, if it was done and its files are there still."""
+        record = _read(self.folder / f"{stem}.json")
+        return record if record and self._are_there(record) else None
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Iterator[Record]:
+        """Every image that is done with these settings, by name."""
+        for path in sorted(self.folder.glob("*.json")):
+            record = self.of(path.stem)
+            if record and record.settings == _plain(settings):
+                yield record
+
+    @contextmanager
+    def staged(self, stem: str) -> Iterator[Path]:
+        """An empty folder for the files of an image until `publish`; it is gone after the block."""
+        self.discard(stem)
+        folder = self._part(stem)
+        try:
+            folder.mkdir(parents=True)
+            yield folder
+        except OSError as error:
+            raise unwritable(self.output, error) from error
+        finally:
+            self.discard(stem)
+
+    def discard(self, stem: str) -> None:
+        """Remove what a process that was killed may have left of an image, unfinished."""
+        shutil.rmtree(self._part(stem), ignore_errors=True)
+
+    def publish(self, stem: str, written: Mapping[str, Path], record: Record) -> None:
+        """Give the staged files of an image, by format, their names, and write `record` with these.
+
+        Files of other formats stay if they are of the same content and settings, and are removed if not.
+        """
+        path = self.folder / f"{stem}.json"
+        files = {name: [file.name, file.stat().st_size] for name, file in written.items()}
+        old = _read(path)
+        path.unlink(missing_ok=True)  # from here on the image is not done
+        if old and old.is_of(record.image, record.regions, record.settings):
+            files = {name: file for name, file in old.files.items() if self._is_there(file)} | files
+        elif old:
+            for name, _ in old.files.values():
+                self._remove(name)
+        for file in written.values():
+            file.replace(self.output / file.name)
+            # The same, from when it was larger or smaller.
+            self._remove(file.name.removesuffix(".gz") if file.suffix == ".gz" else f"{file.name}.gz")
+        staged = self._part(stem) / path.name
+        text = json.dumps(asdict(replace(record, files=files)), indent=1, sort_keys=True)
+        write_atomically(staged, text.encode())
+        staged.replace(path)
+
+    def _part(self, stem: str) -> Path:
+        return self.folder / f"{stem}.part"
+
+    def _remove(self, name: str) -> None:
+        (self.output / Path(name).name).unlink(missing_ok=True)
+
+    def _are_there(self, record: Record) -> bool:
+        return all(self._is_there(file) for file in record.files.values())
+
+    def _is_there(self, file: list[Any]) -> bool:
+        name, size = file
+        path = self.output / name
+        return path.is_file() and path.stat().st_size == size
+
+
+def content_hash(path: Path) -> str:
+    """The SHA-256 of a file. Raises UserError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be opened: {error.strerror}") from error
+
+
+def unwritable(output: Path, error: OSError) -> UserError:
+    """The sentence for an output folder that an operation failed in."""
+    at = f" ({Path(error.filename2).name})" if error.filename2 else ""  # what a file was to be renamed to
+    why = f"{str(error.strerror).lower()}{at}"
+    return UserError(f"cannot write to output={output}: {why}; choose another folder")
+
+
+def _read(path: Path) -> Record | None:
+    """The record in a file; None if there is none, or none that this version reads: it is done again."""
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _plain(settings: Mapping[str, Any]) -> Any:
+    """As JSON gives them back."""
+    return json.loads(json.dumps(settings))
