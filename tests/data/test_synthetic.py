@@ -139,13 +139,13 @@ def test_her2_is_brown_on_the_borders_of_epithelium_and_nowhere_else() -> None:
 
 
 def test_of_a_pair_of_powers_each_tile_draws_its_own() -> None:
-    source = Synthetic(power=[20, 40], size_px=64, tiles={"val": 40})
-    assert (source.power, source.mpp) == (40.0, 0.25)
+    source = Synthetic(power=[25, 64], size_px=64, tiles={"val": 40})
+    assert (source.power, source.mpp) == (40.0, 0.25)  # the middle
     powers = [source.read(item, [Signal.IMAGE]) for item in source.items("val")]
     drawn = np.array([sample.power for sample in powers])
     assert [sample.mpp for sample in powers] == pytest.approx(10 / drawn)
-    assert 20 <= drawn.min() < 24
-    assert 34 < drawn.max() <= 40
+    assert 25 <= drawn.min() < 28
+    assert 57 < drawn.max() <= 64
     again = source.read(source.items("val")[3], [Signal.IMAGE])
     assert again.power == drawn[3]
 

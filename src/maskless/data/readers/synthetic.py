@@ -1,5 +1,6 @@
 """Rendered tissue as a source: every signal, known truth, no files."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +32,7 @@ class Synthetic(Source):
     There are no files: a tile is a pure function of `seed` and its part and number. `stain` is 'he' (classes
     epithelial, lymphocyte, stromal) or 'ki67' (positive, negative), and shows the same nuclei either way;
     tiles are `size_px` square at objective `power`, 10 / power µm/px; of a pair of powers each tile draws
-    its own, and the greater is the source's. `tiles` says how many there are of each
+    its own, and the middle (25 to 64: 40) is the source's. `tiles` says how many there are of each
     part. `scales` shows the tile's own field at 40x, 20x and 10x, in proportionate sizes.
 
     Splits: one, 'official'. Each tile is a patient of its own, 'train-0003' for one.
@@ -68,7 +69,9 @@ class Synthetic(Source):
         """Raises UserError for an argument that cannot be, without rendering anything."""
         self.powers = _checked_powers(power, seed, size_px, stain)
         self.stain, self.size_px, self.seed, self.split = stain, size_px, seed, split
-        self.power, self.mpp = self.powers[1], 10 / self.powers[1]
+        low, high = self.powers
+        self.power = round(math.sqrt(low * high), 6) if low < high else high
+        self.mpp = 10 / self.power
         self.tiles = _checked_tiles(tiles)
         self.items("train")  # complains of a split that is not there
 

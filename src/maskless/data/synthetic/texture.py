@@ -103,7 +103,7 @@ def textured(
         cytoplasm=cytoplasm,
         present=present,
         basophilia=_step(coarse + 0.3 * fine, draw.uniform(0.0, 1.5), 2.2),
-        mottle=_step(noise(_MOTTLE, draw.uniform(0.8, 3.0)), draw.uniform(0.3, 1.5), draw.uniform(0.5, 1.5)),
+        mottle=_step(noise(_MOTTLE, draw.uniform(0.8, 3.0)), draw.uniform(0.3, 1.5), draw.uniform(0.8, 1.8)),
         membrane=membranes * epithelium * present,
         nucleus=cover * (1 - is_red),
         red_cell=cover * is_red,
