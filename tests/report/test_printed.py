@@ -63,8 +63,8 @@ def test_fractions_are_fractions_and_none_is_a_percentage_read_twice():
 def test_numbers_as_the_papers_print_them():
     le_bescond = "le_bescond_2022"
     hausdorff = Column("object_hausdorff", le_bescond)
-    assert value("deepliif_test", le_bescond, "Spatial prior", Column("aji", le_bescond)) == 0.4191
-    assert value("deepliif_test", le_bescond, "U-Net", hausdorff) == 12.81
+    assert value("deepliif_test_blobs", le_bescond, "Spatial prior", Column("aji", le_bescond)) == 0.4191
+    assert value("deepliif_test_blobs", le_bescond, "U-Net", hausdorff) == 12.81
     assert value("deepliif_test_v1", le_bescond, "U-Net", hausdorff._replace(definition="unknown")) == 5.1
     assert value("warwick_her2_test", le_bescond, "Spatial prior", Column("dice", le_bescond)) == 0.5846
     assert value("multiorgan_test", "liu_2022", "SPN + IEN", Column("aji", "liu_2022")) == 0.5357
@@ -125,8 +125,11 @@ def test_protocols_are_found_by_their_images():
     assert found("multiorgan", "official", "test", fields[:14]) == ["multiorgan_test"]
     assert found("multiorgan", "official", "val", fields[:14]) == []
     assert found("multiorgan", "fold*", "test", fields) == ["multiorgan_10fold"]
-    assert found("monuseg", "official", "test", 14) == ["monuseg_test"]
+    of_2018 = protocol("monuseg_test").cases
+    assert found("monuseg", "official", "test", of_2018) == ["monuseg_test"]
+    assert found("monuseg", "official", "test", 14) == []
     assert found("deepliif", "official", "test", 598) == ["deepliif_test"]
+    assert found("deepliif", "official_blobs", "test", 598) == ["deepliif_test_blobs"]
     assert found("deepliif", "official", "test", 597) == []
     assert found("", "", "", 14) == []
 
@@ -162,7 +165,7 @@ def test_what_is_quoted_or_given_points_is_shown_and_not_compared():
         "tnbc_all": {"U-Net", "SegNet + watershed", "HoVer-Net"},
         "consep_test": {"SegNet", "U-Net", "CellProfiler", "QuPath"},
         "monuseg_test": {"Best supervised"},
-        "deepliif_test": {"NuClick"},
+        "deepliif_test_blobs": {"NuClick"},
         "deepliif_test_v1": {"NuClick"},
         "warwick_her2_test": {"NuClick"},
         "warwick_her2_test_v1": {"NuClick"},
@@ -198,7 +201,7 @@ def test_the_cost_of_each_kind_of_method():
     def cost(key, paper):
         return {row.name: row.annotation for row in printed_rows(protocol(key), paper)}
 
-    assert cost("deepliif_test", "le_bescond_2022") == {
+    assert cost("deepliif_test_blobs", "le_bescond_2022") == {
         "Threshold": Annotation.NONE,
         "StarDist": Annotation.OTHER_STAIN,
         "Spatial prior": Annotation.OTHER_STAIN,

@@ -15,17 +15,24 @@ _DENSE: Final = 0.025
 
 
 def chromatin(
-    bodies: Bodies, drawing: Drawing, depth_um: _Map, clumps: _Map, vesicular: float, coarseness: float
+    bodies: Bodies,
+    drawing: Drawing,
+    depth_um: _Map,
+    clumps: _Map,
+    vesicular: float,
+    coarseness: float,
+    pallor: float,
 ) -> _Map:
     """How much chromatin lies at each pixel, about 1: float32 (H, W), at least 0.03.
 
     Dense and even in lymphocytes; pale, clumped and rimmed in nuclei as far as they are `vesicular` (0 to 1).
+    Epithelial nuclei as a whole are paler than others by `pallor` (0 to 1), without being clumped.
     `depth_um` is how far within its outline a pixel lies, `clumps` a noise of standard deviation 1, whose
     weight is `coarseness`.
     """
     owner = drawing.owner.astype(np.intp)
     open_ = vesicular * (0.35 + 0.65 * bodies.chance[:, 2])
-    base = by_kind(bodies, 1.0, 1.35, 1.12) * (0.55 + 0.7 * bodies.chance[:, 1] ** 0.75)
+    base = by_kind(bodies, 1.0 - pallor, 1.35, 1.12) * (0.45 + 0.8 * bodies.chance[:, 1] ** 0.75)
     base *= 1 - by_kind(bodies, 0.88, 0.15, 0.6) * open_
     grain = coarseness * (by_kind(bodies, 0.6, 0.7, 0.7) + by_kind(bodies, 1.8, 0.2, 0.9) * open_)
     # Relative to what is left of the chromatin: a rim about as dark as a dense nucleus.

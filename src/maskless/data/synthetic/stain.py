@@ -86,7 +86,7 @@ def _he(t: Texture, drawing: Drawing, draw: np.random.Generator) -> tuple[_Map, 
 def _ki67(
     t: Texture, bodies: Bodies, drawing: Drawing, holds_ki67: NDArray[np.bool_], draw: np.random.Generator
 ) -> tuple[_Map, _Map]:
-    ground, haze, counterstain = draw.uniform(0.02, 0.16), draw.uniform(0, 0.06), draw.uniform(0.12, 0.55)
+    ground, haze, counterstain = draw.uniform(0.02, 0.16), draw.uniform(0, 0.06), draw.uniform(0.15, 0.55)
     strength = holds_ki67 * (0.3 + 1.4 * bodies.chance[:, 6] ** 1.3) * draw.uniform(0.6, 1.2)
     ki67 = of_owner(strength, drawing.owner.astype(np.intp))
     spread = draw.uniform(0.2, 0.6)
@@ -94,7 +94,7 @@ def _ki67(
         draw.uniform(0, 0.25) ** 1.5 * t.basophilia * t.present
     )  # of antibody that binds where it should not
     dab = _over(_ground(t, haze, haze) + blot, t, ki67 * (1 - spread + spread * t.chromatin.clip(0, 1.5)))
-    blue = counterstain * t.chromatin * (1 - 0.5 * (ki67 > 0))
+    blue = counterstain * _counterstained(t) * (1 - 0.5 * (ki67 > 0))
     cytoplasm = _ground(t, ground, ground * draw.uniform(0.7, 1.6))
     cytoplasm += draw.uniform(0, 0.35) ** 1.6 * t.mottle * t.present
     haematoxylin = _over(cytoplasm, t, blue)
@@ -107,8 +107,13 @@ def _her2(t: Texture, draw: np.random.Generator) -> tuple[_Map, _Map]:
     ground, haze, counterstain = draw.uniform(0.02, 0.12), draw.uniform(0, 0.06), draw.uniform(0.2, 0.5)
     broken = 1 - (1 - score) * (1 - t.cytoplasm.clip(0, 1))
     dab = _ground(t, haze, haze + 0.12 * score) * (1 - 0.7 * t.nucleus) + score * t.membrane * broken.clip(0)
-    haematoxylin = _over(_ground(t, ground, ground), t, counterstain * t.chromatin)
+    haematoxylin = _over(_ground(t, ground, ground), t, counterstain * _counterstained(t))
     return haematoxylin, dab + 0.1 * t.red_cell
+
+
+def _counterstained(t: Texture) -> _Map:
+    """After antigen retrieval, chromatin is more even than in H&E."""
+    return np.float32(0.3) + np.float32(0.7) * t.chromatin
 
 
 def _ground(t: Texture, in_stroma: float, in_cytoplasm: float) -> _Map:

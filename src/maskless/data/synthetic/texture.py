@@ -107,7 +107,9 @@ def textured(
         membrane=membranes * epithelium * present,
         nucleus=cover * (1 - is_red),
         red_cell=cover * is_red,
-        chromatin=chromatin(bodies, drawing, depth_um, clumps, vesicular, draw.uniform(0.15, 0.5)),
+        chromatin=chromatin(
+            bodies, drawing, depth_um, clumps, vesicular, draw.uniform(0.15, 0.5), 0.6 * draw.beta(0.8, 1.6)
+        ),
         nucleolus=nucleoli(bodies, 0.2 + 0.6 * vesicular, height_px, width_px, mpp),
         pigment=_pigment(noise, draw),
     )
