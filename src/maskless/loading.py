@@ -43,22 +43,22 @@ def load_stage(run: Run, trust: Sequence[str] = ()) -> Stage:
         return model_stage(model, trust)
     stage = build_stage(run.config.get("method"), trust)
     if stage.trains:
-        _give(stage, read_checkpoint(run.best)["state_dict"], f"the checkpoint {run.best}")
+        _give(stage, read_checkpoint(run.best)["state_dict"], f"the checkpoint {run.best}", f"{run.path}/config.yaml")
     return stage
 
 
 def model_stage(model: str | Path, trust: Sequence[str] = ()) -> Stage:
     """The stage of a model file or shipped model with its weights. Raises UserError as `load` does."""
     stage = build_stage(read_header(model).method, trust)
-    _give(stage, read_weights(model), f"the model {model}")
+    _give(stage, read_weights(model), f"the model {model}", "its header")
     return stage
 
 
-def _give(stage: Stage, weights: Mapping[str, Tensor], whose: str) -> None:
+def _give(stage: Stage, weights: Mapping[str, Tensor], whose: str, where: str) -> None:
     try:
         stage.load_state_dict(weights)
     except RuntimeError as error:
-        raise UserError(f"{whose} does not fit the method that is stored with it") from error
+        raise UserError(f"{whose} does not fit the method in {where}") from error
 
 
 def _refuse_broken_chain(run: Run) -> None:
