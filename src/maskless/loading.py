@@ -43,7 +43,12 @@ def load_stage(run: Run, trust: Sequence[str] = ()) -> Stage:
         return model_stage(model, trust)
     stage = build_stage(run.config.get("method"), trust)
     if stage.trains:
-        _give(stage, read_checkpoint(run.best)["state_dict"], f"the checkpoint {run.best}", f"{run.path}/config.yaml")
+        _give(
+            stage,
+            read_checkpoint(run.best)["state_dict"],
+            f"the checkpoint {run.best}",
+            f"{run.path}/config.yaml",
+        )
     return stage
 
 

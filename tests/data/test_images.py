@@ -8,10 +8,10 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image_files import png, refused_or_equal, saved
-from layouts import nuclei, tissue
+from layouts import tissue
 from PIL import Image
 
-from maskless.data.images import image_size, pair_problems, read_binary, read_image, read_labels
+from maskless.data.images import image_size, read_binary, read_image, read_labels
 from maskless.errors import UserError
 
 SAME_FILE = settings(
@@ -127,17 +127,3 @@ def test_whatever_is_damaged_the_sentence_is_the_user_s(
     assert all(str(file) in sentence for sentence in sentences)
     if read_image in found:
         assert found[image_size] == found[read_image].shape[:2]
-
-
-def test_all_that_is_wrong_with_a_pair_is_listed(tmp_path: Path) -> None:
-    image = saved(tmp_path / "a.png", tissue())
-    labels = saved(tmp_path / "labels.png", nuclei(size=(40, 50)).astype(np.uint8))
-    assert pair_problems(image, None) == []
-    assert pair_problems(None, labels) == []
-    (mismatch,) = pair_problems(image, labels)
-    assert "40 x 50" in mismatch
-    image.write_bytes(image.read_bytes()[:300])
-    labels.write_bytes(b"")
-    cut, empty = pair_problems(image, labels)
-    assert "a.png is cut short" in cut
-    assert "labels.png is empty" in empty

@@ -39,7 +39,6 @@ from maskless.errors import UserError
 __all__ = [
     "SUFFIXES",
     "image_size",
-    "pair_problems",
     "read_binary",
     "read_image",
     "read_labels",
@@ -85,27 +84,6 @@ def image_size(path: str | Path) -> tuple[int, int]:
             return (width, height) if orientation(picture) >= 5 else (height, width)
     except UnusualTiff:
         return tiff_size(path)
-
-
-def pair_problems(image: Path | None, labels: Path | None) -> list[str]:
-    """What is wrong with an image and its label image (None for one that is not there), a sentence each.
-
-    Both are decoded to the end: a header does not show that a file was cut short.
-    """
-    found = []
-    size = None
-    if image is not None:
-        try:
-            height, width, _ = read_image(image).shape
-            size = (height, width)
-        except UserError as error:
-            found.append(str(error))
-    if labels is not None:
-        try:
-            read_labels(labels, size)
-        except UserError as error:
-            found.append(str(error))
-    return found
 
 
 def _select_page(path: Path, picture: Image.Image) -> None:

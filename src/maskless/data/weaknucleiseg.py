@@ -12,7 +12,8 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
-from maskless.data.images import pair_problems
+from maskless.data.checks import decoded_size, problem_of
+from maskless.data.images import read_labels
 from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
 from maskless.signals import Item
@@ -89,7 +90,8 @@ def _missing_and_damaged(path: Path, listed: Mapping[Item, str]) -> list[str]:
         image, labels = files(path, item)
         missing = [file for file in (image, labels) if not file.exists()]
         found += [f"{file} is missing, though {split_file} lists its image" for file in missing]
-        found += pair_problems(*(None if file in missing else file for file in (image, labels)))
+        size, of_image = (None, []) if image in missing else decoded_size(image)
+        found += of_image + ([] if labels in missing else problem_of(read_labels, labels, size))
     return found
 
 
