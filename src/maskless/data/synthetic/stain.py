@@ -94,7 +94,9 @@ def _ki67(
         draw.uniform(0, 0.25) ** 1.5 * t.basophilia * t.present
     )  # of antibody that binds where it should not
     dab = _over(_ground(t, haze, haze) + blot, t, ki67 * (1 - spread + spread * t.chromatin.clip(0, 1.5)))
-    blue = counterstain * _counterstained(t) * (1 - 0.5 * (ki67 > 0))
+    # Pale nuclei stand beside dark ones: how far varies from slide to slide.
+    shade = of_owner(1 - draw.uniform(0, 0.7) * bodies.chance[:, 7], drawing.owner.astype(np.intp))
+    blue = counterstain * shade * _counterstained(t) * (1 - 0.5 * (ki67 > 0))
     cytoplasm = _ground(t, ground, ground * draw.uniform(0.7, 1.6))
     cytoplasm += draw.uniform(0, 0.35) ** 1.6 * t.mottle * t.present
     haematoxylin = _over(cytoplasm, t, blue)
