@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 
 import maskless
@@ -113,6 +114,87 @@ def test_a_model_is_scored_as_what_it_is(model, tmp_path, cli, monkeypatch):
     np.testing.assert_array_equal(
         maskless.load(path).segment(image, mpp=0.25), maskless.load(model).segment(image, mpp=0.25)
     )
+
+
+def test_a_scored_model_stays_what_it_was_at_another_scale(model, tmp_path, cli, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["dataset=synthetic", "dataset.power=20", "dataset.tiles={test:1}", "progress=false"]
+    assert cli("evaluate", f"model={model}", *words).code == 0
+    (path,) = (tmp_path / "runs" / "default").iterdir()
+    run = Run.open(path)
+    assert run.config["mpp"] == maskless.load(path).mpp == maskless.load(model).mpp == 0.25
+    scores = run.scores
+    assert cli("evaluate", f"run={path}").code == 0
+    assert run.scores == scores
+    done = cli("export", f"run={path}", "output=again.safetensors")
+    assert done.code == 2
+    assert "has only scored the model" in done.err
+
+
+def test_what_was_only_scored_on_was_not_learnt_from(model, tmp_path, cli, monkeypatch):
+    from maskless.report.results import read_result
+
+    monkeypatch.chdir(tmp_path)
+    assert cli("evaluate", f"model={model}", "dataset=synthetic", "dataset.tiles={test:1,val:1}").code == 0
+    (path,) = (tmp_path / "runs" / "default").iterdir()
+    result = read_result(Run.open(path))
+    assert (result.learnt_from, result.chosen_on, result.patients) == ("", frozenset(), frozenset())
+    assert result.trained_on == {"synthetic"}
+
+
+def test_an_export_tells_all_that_was_learnt_from(trained, tmp_path, cli):
+    run = shutil.copytree(trained, tmp_path / "run")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["method"]["trained_on"] = ["monuseg"]
+    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    data = json.loads((run / "data.json").read_text())
+    (about,) = data.values()
+    about["cases"] = {image: f"TCGA-{k}" for k, image in enumerate(about["parts"]["train"])}
+    (run / "data.json").write_text(json.dumps(data))
+    words = [f"run={run}", f"output={tmp_path / 'x.safetensors'}", "licence=CC0", "about=One sentence."]
+    assert cli("export", *words).code == 0
+    header = read_header(tmp_path / "x.safetensors")
+    assert header.trained_on == ("TCGA-0", "TCGA-1", "TCGA-2", "TCGA-3", "monuseg")
+    assert (header.licence, header.about) == ("CC0", ("One sentence.",))
+    assert maskless.loading.model_stage(tmp_path / "x.safetensors").trains
+
+
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"about": [1, 2]}, {"about": "text"}, {"trained_on": "text"}, {"mpp": 250}, {"mpp": "abc"},
+        {"mpp": True}, {"method": "text"}, {"name": 3}, {"made_with": None},
+    ],
+)  # fmt: skip
+def test_a_header_of_other_kinds_is_refused_by_its_file(model, tmp_path, change):
+    header = {**vars(read_header(model)), **change}
+    save_file({"a": torch.zeros(2)}, tmp_path / "x.safetensors", metadata={"maskless": json.dumps(header)})
+    with pytest.raises(UserError, match=r"x\.safetensors is no model of maskless"):
+        read_header(tmp_path / "x.safetensors")
+
+
+def test_hostile_headers_and_weights_are_refused(model, tmp_path):
+    deep = tmp_path / "deep.safetensors"
+    save_file({"a": torch.zeros(2)}, deep, metadata={"maskless": nested(100_000)})
+    with pytest.raises(UserError, match="no model of maskless"):
+        maskless.load(deep)
+    header, weights = read_header(model), read_weights(model)
+    for spec, said in (
+        ({"_target_": "maskless.inference.records.Records"}, "no method"),
+        ({**header.method, "width": 10**6}, "cannot be built"),
+    ):
+        write_model(tmp_path / "x.safetensors", Header(**{**vars(header), "method": spec}), weights)
+        with pytest.raises(UserError, match=said):
+            maskless.load(tmp_path / "x.safetensors")
+    name = next(iter(weights))
+    half = {key: value.half() for key, value in weights.items()} | {name: weights[name].half() * float("nan")}
+    save_file(half, tmp_path / "nan.safetensors", metadata={"maskless": json.dumps(vars(header))})
+    with pytest.raises(UserError, match="hold numbers that are none"):
+        maskless.load(tmp_path / "nan.safetensors")
 
 
 def test_only_a_trained_run_is_exported_and_only_as_safetensors(floor, trained, tmp_path, cli):

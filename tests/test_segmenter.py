@@ -6,6 +6,8 @@ from scipy import ndimage
 from torch import nn
 from torch.nn import functional as F
 
+from maskless import segmenter as segmenter_module
+from maskless.data import tiff
 from maskless.errors import UserError
 from maskless.segmenter import MapSegmenter, Segmenter
 
@@ -222,6 +224,19 @@ def test_image_is_brought_to_the_trained_spacing_and_labels_back(join, mpp, netw
     assert np.abs(maps - truth).mean() < 0.03
 
 
+def test_an_image_that_becomes_too_large_is_refused_before_it_is_made():
+    image = np.zeros((1000, 600, 3), np.uint8)
+    with pytest.raises(
+        UserError,
+        match=r"600 x 1000 px at 4 µm/px, becomes 9600 x 16000 px at the model's 0.25 µm/px, .* 150 ",
+    ):
+        segmenter(Small(), mpp=0.25).segment(image, mpp=4)
+
+
+def test_as_many_pixels_are_segmented_as_are_read():
+    assert segmenter_module.MAX_PIXELS == tiff.MAX_PIXELS
+
+
 @pytest.mark.parametrize(("trained", "given"), [(None, 0.5), (0.25, None), (0.25, 0.2524)])
 def test_unknown_and_equal_spacings_leave_the_image_as_it_is(trained, given):
     image = field((20, 30))
@@ -247,14 +262,75 @@ def test_shrinking_takes_means_and_enlarging_interpolates():
     assert len(levels[1]) > 2
 
 
-def test_labels_come_back_from_the_pixel_that_holds_the_centre():
-    def chain(maps):
-        labels = np.zeros(maps["foreground"].shape, int)
-        labels[1::3, 1::3] = np.arange(1, 16).reshape(3, 5)
+def brought_back(labels, shape, ratio):
+    """Labels that a chain found at the trained spacing, brought back to an image of `ratio` times that."""
+    return segmenter(Small(), lambda maps: labels, mpp=0.25).segment(field(shape), mpp=0.25 * ratio)
+
+
+@pytest.mark.parametrize("ratio", [1.6, 2, 3])
+def test_nuclei_come_back_from_an_enlargement_where_they_are(ratio):
+    """Discs 11 px across, numbered, against the same discs drawn on the small grid."""
+    rng, shape = np.random.default_rng(0), (600, 480)  # more rows than are done at once
+    large = tuple(round(side * ratio) for side in shape)
+    places = np.stack(np.meshgrid(np.arange(20, 590, 20), np.arange(20, 470, 20), indexing="ij"), -1)
+    centres = rng.permutation(places.reshape(-1, 2) + rng.uniform(-1, 1, (places.size // 2, 2)))
+
+    def discs(size, scale):
+        labels = np.zeros(size, np.int32)
+        rows, cols = ((np.arange(side) + 0.5) / scale for side in size)
+        for k, (row, col) in enumerate(centres, start=1):
+            box = np.ix_(np.abs(rows - row) < 6, np.abs(cols - col) < 6)
+            distance = np.hypot(rows[box[0]] - row, cols[box[1]] - col)
+            labels[box] = np.where(distance < 5.5, k, labels[box])
         return labels
 
-    result = segmenter(Small(), chain, mpp=0.25).segment(field((3, 5)), mpp=0.75)
-    np.testing.assert_array_equal(result, np.arange(1, 16).reshape(3, 5))
+    back, truth = brought_back(discs(large, ratio), shape, ratio), discs(shape, 1)
+    ids = np.arange(1, len(centres) + 1)
+    assert back.max() == len(centres)
+    shift = np.subtract(ndimage.center_of_mass(back > 0, back, ids), centres - 0.5)
+    assert (np.abs(shift.mean(axis=0)) < 0.05).all()
+    both = np.bincount(truth[truth == back], minlength=len(ids) + 1)[1:]
+    either = np.bincount(truth.ravel())[1:] + np.bincount(back.ravel())[1:] - both
+    assert (both / either).mean() >= (0.97 if ratio == 2 else 0.94)
+
+
+@pytest.mark.parametrize("ratio", [1.6, 2, 2.5, 3, 4])
+def test_labels_come_back_alike_from_all_directions(ratio):
+    large = tuple(round(side * ratio) for side in (20, 30))
+    labels = np.random.default_rng(0).integers(0, 4, large)
+    result = brought_back(labels, (20, 30), ratio)
+    assert set(np.unique(result)) == {0, 1, 2, 3}
+    for turn in (np.flipud, np.fliplr, np.transpose):
+        turned = brought_back(turn(labels), turn(result).shape, ratio)
+        np.testing.assert_array_equal(turned, turn(result))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([1, 1, 1, 2, 2, 2], [1, 2, 2]),
+        ([2, 2, 2, 1, 1, 1], [2, 2, 1]),
+        ([0, 0, 0, 1, 1, 1], [0, 1, 1]),
+        ([1, 1, 1, 2, 3, 3], [1, 1, 2]),  # in the middle 1 has 3, 2 has 2; ids are numbered anew
+        ([1, 2, 3, 3, 2, 1], [1, 2, 1]),  # at the ends the last counts for the one beyond it
+        ([1, 1, 0, 0, 1, 1], [1, 0, 1]),  # 4 to 2
+    ],
+)
+def test_a_centre_between_pixels_goes_by_the_four_around_it(labels, expected):
+    across = np.array([labels] * 4)
+    assert brought_back(across, (2, 3), 2).tolist() == [expected] * 2
+    np.testing.assert_array_equal(brought_back(across.T, (3, 2), 2).T, [expected] * 2)
+
+
+def test_labels_of_a_reduced_image_come_back_from_the_pixel_that_holds_the_centre():
+    labels = np.arange(1, 16).reshape(3, 5)
+    result = brought_back(labels, (6, 10), 0.5)
+    np.testing.assert_array_equal(result, labels.repeat(2, axis=0).repeat(2, axis=1))
+
+
+def test_labels_of_an_image_at_the_trained_spacing_are_left_as_they_are():
+    labels = ndimage.label(np.random.default_rng(0).random((20, 30)) > 0.7)[0]
+    np.testing.assert_array_equal(brought_back(labels, labels.shape, 1), labels)
 
 
 @pytest.mark.parametrize("average", ["none", "dihedral"])

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from maskless.build import build
+from maskless.build import TARGET, build, resolve
 from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
@@ -79,9 +79,15 @@ def _refuse_broken_chain(run: Run) -> None:
 
 def build_stage(spec: Any, trust: Sequence[str] = ()) -> Stage:
     """The method that a configuration describes. Raises UserError if it describes none."""
-    stage = build(spec, trust)
-    if not isinstance(stage, Stage):
+    kind = resolve(spec[TARGET], trust) if isinstance(spec, Mapping) and TARGET in spec else None
+    if kind is None or not issubclass(kind, Stage):  # nothing else is built, whatever a file may say
         raise UserError(f"the configuration's method is no method: {spec!r:.80}")
+    try:
+        stage: Stage = build(spec, trust)
+    except (RuntimeError, MemoryError) as error:
+        raise UserError(
+            f"the method {kind.__name__} cannot be built: {str(error).splitlines()[0]}"
+        ) from error
     return stage
 
 

@@ -30,17 +30,21 @@ def boundary_target(instances: Tensor, radius_px: int = 1) -> Tensor:
     return nucleus.long() + boundary.long()
 
 
-def three_class_loss(logits: Tensor, target: Tensor, boundary_weight: float = 1.0) -> Tensor:
+def three_class_loss(
+    logits: Tensor, target: Tensor, boundary_weight: float = 1.0, region: Tensor | None = None
+) -> Tensor:
     """Cross-entropy plus soft Dice of the two nucleus classes.
 
     `logits` are (B, 3, H, W), `target` is as `boundary_target` gives it; `boundary_weight` multiplies the
-    boundary pixels' share of the cross-entropy.
+    boundary pixels' share of the cross-entropy. Pixels that are 0 in `region` (B, H, W) count for nothing.
     """
+    inside = logits.new_ones(()) if region is None else (region > 0).to(logits.dtype)
     weight = logits.new_tensor([1.0, 1.0, boundary_weight])
     one_hot = F.one_hot(target, 3).movedim(-1, 1).to(logits.dtype)
     # Divided by the number of pixels, not by the sum of weights: equal on all processes.
-    cross_entropy = F.cross_entropy(logits, target, weight=weight, reduction="none").mean()
-    return cross_entropy + soft_dice_loss(logits.softmax(1)[:, 1:], one_hot[:, 1:])
+    cross_entropy = (F.cross_entropy(logits, target, weight=weight, reduction="none") * inside).mean()
+    nuclei = inside if region is None else inside.unsqueeze(1)
+    return cross_entropy + soft_dice_loss(logits.softmax(1)[:, 1:] * nuclei, one_hot[:, 1:] * nuclei)
 
 
 __all__ = ["boundary_target", "soft_dice_loss", "three_class_loss"]

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from maskless.atomic import write_atomically
 from maskless.errors import UserError, did_you_mean
+from maskless.spacing import is_plausible
 
 SUFFIX = ".safetensors"
 #: The version of the header. A reader takes its own version and, where one is written for it, older ones.
@@ -74,10 +75,28 @@ def read_header(path: str | Path) -> Header:
                 f"{path} has format {version}, and this maskless reads {FORMAT}: "
                 + ("install a newer maskless" if version > FORMAT else "export it again from its run")
             )
-        lists = {key: tuple(stored[key]) for key in ("trained_on", "about")}
-        return Header(**{**stored, **lists})
-    except (ValueError, KeyError, TypeError) as error:
+        return Header(**_checked(stored))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is no model of maskless: its header cannot be read ({error})") from error
+
+
+def _checked(stored: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a header. Raises ValueError or the like for any that is of another kind."""
+    lists = {key: tuple(stored[key]) for key in ("trained_on", "about")}
+    texts = [stored[key] for key in ("name", "annotation", "licence")] + [
+        t for ts in lists.values() for t in ts
+    ]
+    if not all(isinstance(text, str) for text in texts) or any(isinstance(stored[key], str) for key in lists):
+        raise ValueError("a text, or a list of texts, is something else")
+    if not isinstance(stored["method"], dict) or not isinstance(stored["made_with"], dict):
+        raise ValueError("method and made_with are mappings")
+    if stored["mpp"] is not None and not (_is_number(stored["mpp"]) and is_plausible(stored["mpp"])):
+        raise ValueError(f"mpp {stored['mpp']!r} is no pixel spacing in µm")
+    return {**stored, **lists}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -85,6 +104,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     read_header(path)
     with safe_open(known_model(path), framework="pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name, values in tensors.items():
+        if values.is_floating_point() and not torch.isfinite(values).all():
+            raise UserError(f"{path} is damaged: its weights {name} hold numbers that are none; get it again")
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 

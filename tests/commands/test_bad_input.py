@@ -37,6 +37,18 @@ SLIPS = {
     "train ~sede": "sede cannot be removed with ~, because it is not there",
     "train method=null": "method=null names nothing: leave it out, or name one",
     "train seed=1,2": "seed=1,2 is a sweep, which needs -m (a list is seed=[1,2])",
+    "train dataset=monuseg dataset.mpp=1": "train has no option 'dataset.mpp'; known: data_root, path, split",
+    "train test=tnbc test.tnbc.mpp=1": "train has no option 'test.tnbc.mpp'; known: data_root, path, split",
+    "train -m dataset=tnbc,folder dataset.mpp=1": "train has no option 'dataset.mpp'; "
+    "known: data_root, path, split",
+    "prepare dataset=folder dataset.mmp=1": "prepare has no option 'dataset.mmp'; did you mean 'mpp'?",
+    "evaluate dataset=tnbc dataset.splt=x": "evaluate has no option 'dataset.splt'; did you mean 'split'?",
+    "evaluate prior=tnbc": "evaluate has no option 'prior'; did you mean 'progress'?",
+    "predict input=a output=b mpp=0,25": "mpp=0,25: write 0.25",
+    "train method.lr=0,001": "method.lr=0,001: write 0.001; a sweep needs -m",
+    "train dataset=folder dataset.mpp=0,5": "dataset.mpp=0,5: write 0.5; a sweep needs -m",
+    "train dataset.power=20,40": "dataset.power=20,40 is a sweep, which needs -m "
+    "(a list is dataset.power=[20,40])",
     "train seed=[": "cannot read 'seed=[': a value with spaces, commas, brackets or the like "
     "stands in quotes, \"seed='['\"",
     "train seed=abc": "seed must be a whole number, not 'abc'",
@@ -247,7 +259,8 @@ def test_a_bad_image_among_good_ones_is_named_and_the_rest_is_done(cli, folders,
     images = folders / "truncated" / "images"
     done = cli("predict", "method=threshold", f"input={images}", f"output={tmp_path / 'out'}")
     assert done.code == 3
-    assert done.err.startswith(f"maskless: 1 of 3 images were skipped: {images / 'b.png'} is cut short")
+    assert done.err.startswith(f"skipped: {images / 'b.png'} is cut short")
+    assert done.err.endswith("\nmaskless: 1 of 3 images were skipped, as said above\n")
     assert sorted(file.name for file in (tmp_path / "out").iterdir() if file.is_file()) == [
         *(f"{name}.{ending}" for name in "ac" for ending in ("csv", "geojson", "png", "tif")),
         "summary.csv",

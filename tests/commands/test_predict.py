@@ -18,6 +18,8 @@ from PIL import Image
 
 from maskless.cli import main
 from maskless.inference import analysis
+from maskless.inference.records import Records
+from maskless.inference.summary import COLUMNS
 
 THRESHOLD = ("predict", "method=threshold", "method.of=luminance")
 ODD = "Schnitt 1 [a], b=2, it's 50% (ß) #3"
@@ -156,6 +158,9 @@ def test_stains_follow_the_question(cli, images, tmp_path):
         "dab": ["haematoxylin_mean", "dab_mean"],
         "he": ["haematoxylin_mean", "eosin_mean"],
     }
+    again = cli(*one, f"output={tmp_path / 'none'}", "stains=H-E")
+    assert "done before" not in again.out
+    assert "dab_mean" not in pd.read_csv(tmp_path / "none" / "field 0.csv")
 
 
 REFUSALS = {
@@ -200,10 +205,45 @@ def test_a_bad_region_stops_its_image_alone(cli, images, tmp_path):
     (regions / "field 1.geojson").write_text("{")
     done = cli(*THRESHOLD, f"input={images}", f"output={tmp_path / 'out'}", f"region={regions}")
     assert done.code == 3
-    assert done.err.startswith("maskless: 2 of 3 images were skipped: 2 problems: ")
-    assert f"{regions / 'field 1.geojson'} is no valid JSON" in done.err
-    assert f"{regions} has no field 2.geojson" in done.err
+    first, second, last = done.err.splitlines()
+    assert first.startswith(f"skipped: {regions / 'field 1.geojson'} is no valid JSON")
+    assert second.startswith(f"skipped: {regions} has no field 2.geojson")
+    assert last == "maskless: 2 of 3 images were skipped, as said above"
     assert [row["image"] for row in summary(tmp_path / "out")] == ["field 0.png"] * 2
+
+
+def test_every_image_that_is_skipped_is_named(cli, images, tmp_path):
+    for k in range(7):
+        (images / f"bad {k} :smile: [b].png").write_bytes(b"no image")
+    done = cli(*THRESHOLD, f"input={images}", f"output={tmp_path / 'out'}")
+    assert done.code == 3
+    *skipped, last = done.err.splitlines()
+    assert [line.split(" is not a PNG")[0] for line in skipped] == [
+        f"skipped: {images / f'bad {k} :smile: [b].png'}" for k in range(7)
+    ]
+    assert last == "maskless: 7 of 10 images were skipped, as said above"
+    for path in images.glob("field*"):
+        path.unlink()
+    done = cli(*THRESHOLD, f"input={images}", f"output={tmp_path / 'out'}")
+    assert (done.code, done.err.count("skipped: ")) == (2, 7)
+    assert done.err.splitlines()[-1] == "maskless: nothing was segmented: all 7 images were skipped"
+
+
+def test_what_the_output_folder_held_before_is_not_overwritten(cli, refusal, images, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "field 0.geojson").write_text("drawn by hand")
+    words = (*THRESHOLD, f"input={images}", f"output={out}")
+    done = cli(*words)
+    assert (done.code, done.err.count("skipped: ")) == (3, 1)
+    assert done.err.startswith(f"skipped: {out / 'field 0.geojson'} is there already")
+    assert [row["image"] for row in summary(out)] == ["field 1.png", "field 2.png"]
+    one = (*THRESHOLD, f"input={images / 'field 0.png'}", f"output={out}")
+    assert refusal(*one).startswith(f"nothing was segmented: {out / 'field 0.geojson'} is there already")
+    assert (out / "field 0.geojson").read_text() == "drawn by hand"
+    (out / "summary.csv").write_text("mine")
+    assert refusal(*words).startswith(f"{out / 'summary.csv'} is no summary of predictions")
+    assert (out / "summary.csv").read_text() == "mine"
 
 
 def test_a_defect_in_one_image_is_shown_and_the_rest_is_done(cli, images, tmp_path, monkeypatch):
@@ -265,7 +305,7 @@ def test_a_killed_process_leaves_whole_files_and_ends_as_if_it_had_not_been(cli,
     for k in range(30):
         Image.fromarray(np.tile(drawn(k % NUCLEI), (3, 3, 1))).save(folder / f"{k:02}.png")
     out.mkdir()
-    (out / "summary.csv").write_text("of another prediction")
+    (out / "summary.csv").write_text(",".join(COLUMNS) + "\nof another prediction")
     words = [*THRESHOLD, f"input={folder}", "classify=dab", "mpp=0.5"]
     process = subprocess.Popen(
         [sys.executable, "-m", "maskless", *words, f"output={out}"],
@@ -278,8 +318,9 @@ def test_a_killed_process_leaves_whole_files_and_ends_as_if_it_had_not_been(cli,
     process.send_signal(signal.SIGKILL)
     process.wait()
 
-    done = len(list((out / ".maskless").glob("*.json")))
-    assert 2 <= done < 30
+    records = Records(out)
+    done = sum(records.of(path.stem) is not None for path in (out / ".maskless").glob("*.json"))
+    assert 1 <= done < 30
     for path in out.glob("*.tif"):
         assert tifffile.imread(path).shape == (240, 300)
     assert not (out / "summary.csv").exists()

@@ -89,6 +89,47 @@ def test_other_objects_of_the_export_are_no_regions(tmp_path, kind):
     assert [region.name for region in read_regions(written(tmp_path, content))] == ["drawn"]
 
 
+def test_points_and_lines_beside_areas_are_passed_over_with_a_note(tmp_path):
+    beside = [
+        feature([1, 1], "Point"),
+        feature([[1, 1], [2, 2]], "MultiPoint"),
+        feature([[0, 0], [1, 1]], "LineString", name="arrow"),
+    ]
+    notes: list[str] = []
+    path = written(tmp_path, collection(*beside, feature(), feature(FAR)))
+    assert [region.name for region in read_regions(path, notes)] == ["region 1", "region 2"]
+    assert notes == [
+        f"{path}: 3 of 5 annotations passed over (LineString, MultiPoint, Point), which are no areas"
+    ]
+    notes.clear()
+    read_regions(written(tmp_path, collection(feature(), feature(objectType="detection"))), notes)
+    assert notes == []
+
+
+@pytest.mark.parametrize("bare", ["NaN", "Infinity", "-Infinity"])
+def test_measurements_that_are_missing_in_qupath(tmp_path, bare):
+    """QuPath 0.4 writes them bare, which is no JSON."""
+    text = json.dumps(collection(feature(name="Tumour", measurements={"Solidity": 0.5})))
+    (region,) = read_regions(written(tmp_path, text.replace("0.5", bare).encode()))
+    assert (region.name, region.outline.area) == ("Tumour", 36)
+    with pytest.raises(UserError, match="has coordinates that make no Polygon"):
+        read_regions(written(tmp_path, text.replace("[2, 2]", f"[2, {bare}]").encode()))
+
+
+@pytest.mark.parametrize("name", ["a.geojson", "a.geojson.gz"])
+def test_a_byte_order_mark_is_no_matter(tmp_path, name):
+    text = json.dumps(feature(name="Tümör"), ensure_ascii=False)
+    (region,) = read_regions(written(tmp_path, text.encode("utf-8-sig"), name))
+    assert region.name == "Tümör"
+
+
+def test_a_centre_on_the_outline_is_within_on_either_side_of_a_border(tmp_path):
+    left, right = ([[[x, 0], [x + 4.5, 0], [x + 4.5, 9], [x, 9], [x, 0]]] for x in (0, 4.5))
+    regions = read_regions(written(tmp_path, collection(feature(left), feature(right))))
+    held = [region.holds(np.full(3, 5), np.array([3, 4, 5])).tolist() for region in regions]
+    assert held == [[True, True, False], [False, True, True]]
+
+
 def test_the_exports_of_older_versions(tmp_path):
     old = feature()
     old["properties"] = {"object_type": "annotation", "name": "0.3"}
@@ -122,9 +163,13 @@ def test_an_outline_that_crosses_itself_is_what_it_encloses(tmp_path):
         (collection(feature(objectType="detection")), "has no annotations"),
         (collection(feature(), 7), "number 2 of 2 is no GeoJSON feature"),
         (
-            collection(feature(), feature([[0, 0], [1, 1]], "LineString", name="arrow")),
-            "feature 2, arrow, is a LineString: a region is an area",
+            collection(feature([[0, 0], [1, 1]], "LineString", name="arrow"), feature([1, 1], "Point")),
+            "feature 1, arrow, is a LineString: a region is an area",
         ),
+        (collection(feature(), {**feature(), "geometry": None}), "feature 2 is without a geometry"),
+        (b'\xef\xbb\xbf[\n{]', r"is no valid JSON \(line 2, column \d+\)"),
+        (b'{"a": NaN, "b": "\\ud800"}', "is no valid JSON"),
+        (b"[" * 100_000, "is no valid JSON"),
         (feature([1, 1], "Point"), "feature 1 is a Point"),
         ({**feature(), "geometry": None}, "feature 1 is without a geometry"),
         (feature([[[0, 0], [1, 1]]]), "feature 1 has coordinates that make no Polygon"),

@@ -128,3 +128,27 @@ def test_a_role_without_training_images_is_named() -> None:
         UserError, match="synthetic has no training images in split 'official', which the main role"
     ):
         data(tiles=0)
+
+
+def test_annotation_comes_with_the_region_in_which_it_is_complete() -> None:
+    class LeftHalf(Synthetic):
+        def read(self, item, signals):
+            sample = super().read(item, signals)
+            if Signal.REGION in sample.signals:
+                sample.signals[Signal.REGION][:, :32] = 0
+            return sample
+
+    module = DataModule(
+        {Role.MAIN: LeftHalf(size_px=64, tiles={"train": 2})},
+        Supervised.needs,
+        stage="s",
+        seed=0,
+        augment={},
+        crop_px=64,
+        batch=1,
+        steps=1,
+    )
+    drawn = module.training[0][Role.MAIN]
+    assert set(drawn) == {Signal.IMAGE, Signal.INSTANCES, Signal.REGION}
+    assert not drawn[Signal.REGION][:, :32].any()
+    assert drawn[Signal.REGION][:, 32:].all()

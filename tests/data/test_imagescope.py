@@ -16,6 +16,8 @@ EXTERNAL = """<?xml version="1.0"?>
 <!DOCTYPE Annotations [<!ENTITY a SYSTEM "file:///etc/passwd">]>
 <Annotations><Annotation><Regions><Region Id="1"/></Regions></Annotation></Annotations>
 """
+PLAIN = "<!DOCTYPE Annotations>\n<Annotations><Region/></Annotations>"
+ELSEWHERE = "<!DOCTYPE a SYSTEM 'http://localhost/x'><Annotations/>"
 
 
 def test_regions_come_in_the_order_of_the_file_from_all_layers(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_a_vertex_without_a_coordinate_or_a_region_is_named(tmp_path: Path) -> N
         read_regions(file)
 
 
-@pytest.mark.parametrize("text", [BOMB, EXTERNAL, "<!DOCTYPE a SYSTEM 'http://localhost/x'><Annotations/>"])
+@pytest.mark.parametrize("text", [BOMB, EXTERNAL, PLAIN, ELSEWHERE])
 def test_entities_and_document_types_are_refused_unread(tmp_path: Path, text: str) -> None:
     file = tmp_path / "bomb.xml"
     file.write_text(text)
@@ -121,13 +123,26 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "mpp"),
-    [("0.252000", 0.252), ("0.5005", 0.5005), (None, None), ("", None), ("0.000000", None), ("252", None),
-     ("-0.25", None), ("nan", None), ("x", None)],
-)  # fmt: skip
-def test_the_pixel_spacing_is_what_is_stated_if_that_can_be_one(
-    tmp_path: Path, stated: str | None, mpp: float | None
-) -> None:
+    [("0.252000", 0.252), ("0.5005", 0.5005), (None, None), ("", None), (" ", None)],
+)
+def test_the_pixel_spacing_is_what_is_stated(tmp_path: Path, stated: str | None, mpp: float | None) -> None:
     assert microns_per_pixel(write_annotation(tmp_path / "a.xml", [SQUARE], mpp=stated)) == mpp
+
+
+@pytest.mark.parametrize("stated", ["0.000000", "0", "250", "-0.25", "nan", "x", "0,5", "0.5 um"])
+def test_a_spacing_that_cannot_be_one_is_refused_by_file(tmp_path: Path, stated: str) -> None:
+    file = write_annotation(tmp_path / "a.xml", [SQUARE], mpp=stated)
+    with pytest.raises(UserError) as error:
+        microns_per_pixel(file)
+    assert str(error.value).startswith(f"{file} states MicronsPerPixel={stated!r}: mpp=")
+    assert len(read_regions(file)) == 1
+
+
+def test_a_negative_region_is_a_hole(tmp_path: Path) -> None:
+    file = write_annotation(tmp_path / "a.xml", [SQUARE, SQUARE, SQUARE])
+    text = file.read_text().replace('Id="1" Type="0"', 'Id="1" NegativeROA="0"')
+    file.write_text(text.replace('Id="2" Type="0"', 'Id="2" NegativeROA="1"'))
+    assert [region.hole for region in read_regions(file)] == [False, True, False]
 
 
 def test_the_pixel_spacing_needs_no_more_than_the_beginning_of_the_file(tmp_path: Path) -> None:

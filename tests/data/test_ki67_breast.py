@@ -114,6 +114,9 @@ def test_every_problem_is_listed_at_once(folder: Path) -> None:
         ("field,scale\nfield_3,0\n", "line 2: scale is '0'"),
         ("field,scale\nfield_3,half\n", "line 2: scale is 'half'"),
         ("field,scale\nfield_3\n", "line 2: scale is None"),
+        ("field,scale\nfield_3,1000\n", "has the scale 1000 for field_3: mpp=0.00025 is no pixel spacing"),
+        ("field,scale\nfield_3,0.001\n", "has the scale 0.001 for field_3: mpp=250.0 is no pixel spacing"),
+        ("field,scale\nfield_3,1\nfield_4,1\nfield_3,0.5\n", "line 4: field_3 is there already"),
     ],
 )
 def test_a_malformed_table_of_scales_is_one_problem(folder: Path, table: str, words: str) -> None:
@@ -123,6 +126,27 @@ def test_a_malformed_table_of_scales_is_one_problem(folder: Path, table: str, wo
     assert words in problem
     with pytest.raises(UserError, match="fields"):
         Ki67Breast(folder).read(Item("field_3", ""), {Signal.IMAGE})
+
+
+def test_a_table_of_scales_without_a_line_lacks_every_field(folder: Path) -> None:
+    (folder / "fields.csv").write_text("field,scale\n")
+    problems = Ki67Breast(folder).problems()
+    assert len(problems) == len(FIELDS)
+    assert all(f"no line for field_{k}," in problem for k, problem in zip(FIELDS, problems, strict=True))
+    with pytest.raises(UserError, match="no line for field_3"):
+        Ki67Breast(folder).read(Item("field_3", ""), {Signal.IMAGE})
+
+
+def test_points_that_all_lie_outside_are_a_problem(folder: Path) -> None:
+    file = folder / "field_3" / "markers.csv"
+    file.write_text("type,x,y\n1,48,7\n2,3,400\n")
+    source = Ki67Breast(folder)
+    (problem,) = source.problems()
+    assert problem.startswith(f"{file} has no point in its image of 40 x 48 px")
+    with pytest.raises(UserError, match="has no point in its image"):
+        source.read(Item("field_3", ""), {Signal.POINTS})
+    file.write_text("type,x,y\n")  # a field of which nobody says that there is a nucleus in it
+    assert Ki67Breast(folder).problems() == []
 
 
 def test_a_wrong_path_says_where_it_looked_and_where_to_get_the_set(tmp_path: Path) -> None:

@@ -51,6 +51,34 @@ def test_a_binary_mask_is_no_label_image(tmp_path: Path) -> None:
     assert read_labels(saved(tmp_path / "deep.png", half.astype(np.uint16))).max() == 255
 
 
+@pytest.mark.parametrize(
+    ("dtype", "white"),
+    [(np.uint8, 1), (np.uint8, 255), (np.uint16, 1), (np.uint16, 255), (np.uint16, 65535), (np.int32, 255)],
+)
+def test_a_mask_of_several_nuclei_is_no_label_image_whatever_white_is(
+    tmp_path: Path, dtype: type, white: int
+) -> None:
+    mask = np.zeros((9, 12), dtype)
+    mask[1:3, 1:3] = mask[3, 3] = mask[5:8, 6:8] = white  # two pieces: the first joined at a corner
+    file = tmp_path / "a.tif"
+    if (dtype, white) != (np.uint8, 255):
+        tifffile.imwrite(file, mask, photometric="minisblack")
+        assert read_labels(file).max() == white
+    mask[8, 11] = white
+    tifffile.imwrite(file, mask, photometric="minisblack")
+    with pytest.raises(UserError, match=r"a\.tif is a binary mask .*skimage\.measure\.label, .* masks/"):
+        read_labels(file)
+
+
+@pytest.mark.parametrize("ids", [(2, 2, 2), (1, 1, 2), (254, 255, 255)])
+def test_an_id_in_several_pieces_is_no_mask_if_it_is_another_or_not_alone(
+    tmp_path: Path, ids: tuple[int, ...]
+) -> None:
+    labels = np.zeros((3, 9), np.uint8)
+    labels[1, 1::3] = ids
+    np.testing.assert_array_equal(read_labels(saved(tmp_path / "a.png", labels)), labels)
+
+
 def test_what_is_no_label_image_is_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "float.tif", nuclei().astype(np.float32))
     saved(tmp_path / "rgb.png", tissue())

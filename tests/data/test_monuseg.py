@@ -137,15 +137,37 @@ def test_regions_without_a_pixel_are_left_out_and_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("stated", "mpp", "power"),
-    [("0.2468", 0.2468, 40), (None, 0.25, 40), ("0.000000", 0.25, 40), ("252", 0.25, 40),
-     ("0.5005", 0.5005, None)],
-)  # fmt: skip
+    [("0.2468", 0.2468, 40), (None, 0.25, 40), ("", 0.25, 40), ("0.5005", 0.5005, None)],
+)
 def test_the_scale_is_that_of_the_file_or_else_of_the_set(
     tmp_path: Path, stated: str | None, mpp: float, power: float | None
 ) -> None:
     source, item = one(tmp_path, mpp=stated)
     sample = source.read(item, {Signal.IMAGE})
     assert (sample.mpp, sample.power) == (mpp, power)
+
+
+@pytest.mark.parametrize("stated", ["250", "0", "0,5", "0.5 um"])
+def test_a_scale_that_cannot_be_one_is_a_problem_and_not_that_of_the_set(tmp_path: Path, stated: str) -> None:
+    source, item = one(tmp_path, SQUARE, mpp=stated)
+    said = f"{MONUSEG_TRAINING[0]}.xml states MicronsPerPixel='{stated}': mpp="
+    (problem,) = source.problems()
+    assert said in problem
+    with pytest.raises(UserError, match=said):
+        source.read(item, {Signal.IMAGE})
+
+
+def test_a_negative_region_is_left_out_of_what_it_lies_on(tmp_path: Path) -> None:
+    source, item = one(tmp_path, square(1, 1, 20), square(5, 5, 4), square(30, 5, 6))
+    annotation = source.files(item)[1]
+    annotation.write_text(annotation.read_text().replace('Id="2" Type', 'Id="2" NegativeROA="1" Type'))
+    found = source.read(item, {Signal.INSTANCES})[Signal.INSTANCES]
+    expected = np.zeros((40, 48), int)
+    expected[1:21, 1:21] = 1
+    expected[5:9, 5:9] = 0
+    expected[5:11, 30:36] = 3
+    np.testing.assert_array_equal(found, expected)
+    assert source.problems() == source.extra() == []
 
 
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:

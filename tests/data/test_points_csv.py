@@ -66,6 +66,8 @@ def test_no_points_are_fine(tmp_path: Path) -> None:
         ("row,col\n1,\n", "line 2: col is ''"),
         ("row,col\nnan,1\n", "line 2: row is 'nan'"),
         ("row,col\n1,inf\n", "line 2: col is 'inf'"),
+        ("row,col\n1,1e300\n", "line 2: col is '1e300'"),
+        ("row,col\n-2e7,1\n", "line 2: row is '-2e7'"),
         ("row,col,class\n1,2,a\n1,2, \n", "line 3: the point has no class"),
         ('row,col\n"1,2\n', "no readable CSV"),
     ],
@@ -87,6 +89,12 @@ def test_files_that_are_no_text_are_refused(tmp_path: Path) -> None:
     assert not has_classes(file)
     with pytest.raises(UserError, match="cannot be opened"):
         read_points(tmp_path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_beyond_all_types_is_refused_without_a_warning(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="line 2: row is '1e39', where a number of pixels is expected"):
+        read_points(write(tmp_path, "row,col\n1e39,2\n"))
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), max_size=30), st.integers(1, 1000), st.integers(1, 1000))

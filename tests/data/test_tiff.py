@@ -204,6 +204,18 @@ def enlarged(tiff: bytes) -> bytes:
     return tiff
 
 
+def test_what_is_wrong_with_a_file_is_said_once_and_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = saved(tmp_path / "a.tif", tissue(), compression="tiff_lzw")  # whose tags stand at the end
+    file.write_bytes(file.read_bytes()[:-400])
+    with pytest.raises(UserError, match=r"a\.tif is cut short"):
+        read_image(file)
+    assert caplog.records == []
+    tifffile.TiffFile(file).close()  # whoever else opens one still hears it
+    assert "invalid offset" in caplog.text
+
+
 def test_a_small_file_of_another_kind_that_claims_to_be_enormous(tmp_path: Path) -> None:
     options = {"photometric": "rgb", "bigtiff": True, "byteorder": ">"}
     tifffile.imwrite(tmp_path / "a.tif", tissue(), **options)

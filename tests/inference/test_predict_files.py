@@ -25,6 +25,8 @@ from maskless.inference.records import Records
 from maskless.labelling_index import labelling_index
 from maskless.measure import measured
 from maskless.stain import recombine
+from maskless.writers.compression import GrowingFile
+from maskless.writers.geojson import GeoJSONFile
 from maskless.writers.overlay import GREEN
 
 SHAPE = (80, 100)
@@ -352,18 +354,12 @@ def cut_output(images: Path, out: Path) -> dict[str, Any]:
     return {}
 
 
-def cut_record(images: Path, out: Path) -> dict[str, Any]:
-    record = out / ".maskless" / "a.json"
-    record.write_bytes(record.read_bytes()[:-3])
-    return {}
-
-
 def other_region(images: Path, out: Path) -> dict[str, Any]:
     regions(images.parent / "regions" / "a.geojson", other=(0, 0, 50, 50))
     return {}
 
 
-@pytest.mark.parametrize("change", [changed_image, removed_output, cut_output, cut_record, other_region])
+@pytest.mark.parametrize("change", [changed_image, removed_output, cut_output, other_region])
 def test_what_has_changed_is_done_again_and_nothing_else(images, tmp_path, change):
     out, folder = tmp_path / "out", tmp_path / "regions"
     folder.mkdir()
@@ -398,12 +394,18 @@ def test_a_further_format_leaves_those_that_are_there(images, tmp_path):
     assert not any(one.done_before for one in predict(images, out, ["overlay"]))
 
 
-def test_a_file_that_was_larger_once_does_not_stay_beside_the_new_one(images, tmp_path):
+@pytest.mark.parametrize("large_first", [True, False])
+def test_a_file_that_was_larger_or_smaller_once_does_not_stay_beside_the_new_one(
+    images, tmp_path, monkeypatch, large_first
+):
     out = tmp_path / "out"
-    out.mkdir()
-    (out / "a.geojson.gz").write_bytes(b"older")
-    predict(images / "a.png", out, ["geojson"])
-    assert [f.name for f in out.iterdir() if f.is_file()] == ["a.geojson"]
+    for large in (large_first, not large_first):
+        with monkeypatch.context() as patched:
+            if large:
+                patched.setattr(GrowingFile.__init__, "__defaults__", (10,))
+                patched.setattr(GeoJSONFile.__init__, "__defaults__", (10,))
+            predict(images / "a.png", out, ["geojson"], settings={"large": large})
+        assert [f.name for f in out.iterdir() if f.is_file()] == [f"a.geojson{'.gz' if large else ''}"]
 
 
 def test_files_of_others_stay(images, tmp_path):
@@ -415,8 +417,86 @@ def test_files_of_others_stay(images, tmp_path):
     assert (out / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.geojson", "a.geojson.gz", "a.csv.gz", "a.png"])
+def test_a_file_that_no_prediction_wrote_stops_its_image_before_it_is_begun(images, tmp_path, name):
+    out, segmenter = tmp_path / "out", Counting()
+    out.mkdir()
+    (out / name).write_text("drawn by hand")
+    done = predict(images, out, segmenter=segmenter)
+    assert [one.problem is None for one in done] == [False, True, True]
+    assert done[0].problem == (
+        f"{out / name} is there already, and is not of an earlier prediction, so that "
+        f"{images / 'a.png'} would overwrite it: move it away, or choose another output="
+    )
+    assert segmenter.asked == 2
+    assert [f.name for f in out.iterdir() if f.stem.split(".")[0] == "a"] == [name]
+    assert (out / name).read_text() == "drawn by hand"
+    assert predict(images / "a.png", out, ["parquet"])[0].problem is None
+    assert (out / name).read_text() == "drawn by hand"
+
+
+def test_without_its_record_a_file_is_nobodys(images, tmp_path):
+    out = tmp_path / "out"
+    predict(images, out)
+    (out / ".maskless" / "a.json").write_text("{")
+    before = content(out)
+    done = predict(images, out, settings={"model": "n"})
+    assert [one.problem is None for one in done] == [False, True, True]
+    assert {name: content(out)[name] for name in before if name.startswith("a.")} == {
+        name: data for name, data in before.items() if name.startswith("a.")
+    }
+
+
+def test_results_of_another_image_of_the_same_name_stay(images, tmp_path):
+    out, others = tmp_path / "out", tmp_path / "others"
+    predict(images, out, ["labels"])
+    shutil.copytree(images, others)
+    assert all(one.done_before for one in predict(others, out, ["labels"]))  # moved, but the same
+    shutil.copy(images / "b c.png", others / "a.png")
+    before = content(out)
+    for settings, formats in ((SETTINGS, ["labels"]), ({"model": "n"}, ["labels"]), (SETTINGS, ["csv"])):
+        (one,) = predict(others / "a.png", out, formats, settings=settings)
+        assert one.problem == (
+            f"{out} has the results of {images / 'a.png'}, which those of {others / 'a.png'} would replace: "
+            "choose another output="
+        )
+    assert content(out) == before
+    (out / "a.tif").unlink()
+    assert predict(others / "a.png", out, ["labels"])[0].problem is None  # nothing is lost any more
+
+
+def test_what_the_segmenter_refuses_is_said_of_the_file(images, tmp_path):
+    (one,) = predict(images / "a.png", tmp_path / "out", segmenter=Counting({1: UserError("too large")}))
+    assert one.problem == f"{images / 'a.png'}: too large"
+
+
+def test_what_is_passed_over_in_a_file_of_regions_is_noted(images, tmp_path):
+    drawn = regions(tmp_path / "r.geojson", box=(0, 0, 50, 50))
+    point = {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [1, 2]}}
+    features = [*json.loads(drawn.read_text())["features"], point]
+    drawn.write_text(json.dumps(features))
+    (one,) = predict(images / "a.png", tmp_path / "out", region=drawn)
+    assert one.notes == [f"{drawn}: 1 of 2 annotations passed over (Point), which are no areas"]
+
+
 class Killed(BaseException):
     """As sudden as a signal."""
+
+
+def test_files_that_are_about_to_be_removed_are_still_its_own(images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def stopped(*_: Any) -> None:
+        raise Killed
+
+    predict(images / "a.png", out, ["labels", "csv"])
+    before = content(out)
+    with monkeypatch.context() as patched, suppress(Killed):
+        patched.setattr(Records, "_remove", stopped)
+        predict(images / "a.png", out, ["parquet"], settings={"model": "n"})
+    assert {"a.tif", "a.csv"} <= set(content(out))
+    assert predict(images / "a.png", out, ["labels", "csv"])[0].problem is None
+    assert content(out) == before
 
 
 def test_stopped_anywhere_it_ends_as_if_it_had_not_been(images, tmp_path, monkeypatch):
@@ -453,8 +533,11 @@ def test_stopped_anywhere_it_ends_as_if_it_had_not_been(images, tmp_path, monkey
             with suppress(Killed):
                 predict(images, out, formats)
                 finished = True
-        for record in (out / ".maskless").glob("*.json"):  # what it says is done is whole
-            expected = before if json.loads(record.read_text())["settings"] == old["settings"] else whole
+        for record in (out / ".maskless").glob("*.json"):
+            done = Records(out).of(record.stem)
+            if done is None:
+                continue
+            expected = before if done.settings == old["settings"] else whole  # what is done is whole
             names = {name for name in expected if Path(name).stem == record.stem}
             assert {name: content(out).get(name) for name in names} == {n: expected[n] for n in names}
         shutil.copytree(out, tmp_path / f"back{steps}")

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from he_layouts import write_training
 
 from maskless.data.datamodule import WholeImages
+from maskless.data.readers.monuseg import MoNuSeg
 from maskless.data.readers.synthetic import Synthetic
-from maskless.inference.scoring import score_source
+from maskless.errors import UserError
+from maskless.inference.scoring import refuse_unscorable, score_source
 from maskless.metrics import STANDARD, all_scores, paper_scores
 from maskless.metrics.instance_scores import InstanceScores
 from maskless.signals import Signal
@@ -64,3 +67,15 @@ def test_validation_is_within_the_region_too(source):
     metric.update(truth, found, "1", region)
     expected = all_scores(truth, found, region)
     assert float(metric.compute()["aji"]) == pytest.approx(expected["aji", STANDARD["aji"]])
+
+
+def test_a_source_without_test_fields_names_the_split_that_has_all_of_them(tmp_path):
+    write_training(tmp_path)
+    official = MoNuSeg(path=tmp_path)
+    hint = "dataset.split=all has every image in its test part"
+    with pytest.raises(UserError, match=r"no images in part 'test' of split 'official' \(" + hint):
+        refuse_unscorable(official, "test")
+    refuse_unscorable(MoNuSeg(path=tmp_path, split="all"), "test")
+    with pytest.raises(UserError) as error:
+        refuse_unscorable(official, "testA")
+    assert hint not in str(error.value)

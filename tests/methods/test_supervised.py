@@ -63,7 +63,7 @@ def test_its_maps_are_probabilities_and_boundary_is_part_of_foreground() -> None
 
 def test_windows_change_its_maps_within_the_stated_tolerance(trained: tuple[Supervised, list[float]]) -> None:
     method, _ = trained
-    image = render(1, 0, size_px=700).image
+    image = render(0, 3, size_px=700).image  # more of the tissue that it has learnt from
     whole, windows = (
         MapSegmenter(
             predict=method.maps, chain=method.chain, mean=method.mean, std=method.std,
@@ -75,3 +75,29 @@ def test_windows_change_its_maps_within_the_stated_tolerance(trained: tuple[Supe
     assert whole.std() > 0.1
     assert difference.mean() < 0.005
     assert np.quantile(difference, 0.99) < 0.05
+
+
+def test_nothing_is_learnt_outside_the_annotated_region() -> None:
+    method = stage(epochs=1, steps=1)
+    method.log = lambda *_, **__: None  # type: ignore[method-assign]
+    method.eval()  # no dropout, so that equal batches give equal losses
+
+    def loss_and_gradient(instances: torch.Tensor, region: torch.Tensor | None) -> tuple[float, torch.Tensor]:
+        main = {**batch_of(3)[Role.MAIN], Signal.INSTANCES: instances}
+        method.zero_grad()
+        batch = {Role.MAIN: main if region is None else {**main, Signal.REGION: region}}
+        loss = method.training_step(batch, 0)
+        loss.backward()
+        return loss.item(), method.network.head.weight.grad.clone()
+
+    whole = torch.zeros(1, 96, 96, dtype=torch.int32)
+    whole[:, 10:30, 10:30], whole[:, 40:60, 60:85] = 1, 2
+    region = torch.zeros_like(whole)
+    region[:, :, :48] = 1
+    inside = whole * region
+    one, other = (loss_and_gradient(instances, region) for instances in (whole, inside))
+    assert one[0] == other[0]
+    assert torch.equal(one[1], other[1])
+    assert loss_and_gradient(whole, None)[0] != loss_and_gradient(inside, None)[0]
+    everywhere = torch.ones_like(whole)
+    assert loss_and_gradient(whole, everywhere)[0] == loss_and_gradient(whole, None)[0]

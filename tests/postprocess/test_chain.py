@@ -2,6 +2,7 @@ import functools
 import pickle
 import types
 import typing
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -87,6 +88,26 @@ def test_what_is_kept_is_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> 
     assert ran_last == []
     Chain(changed("mask", above=0.4)).results(maps, kept)
     assert len(ran) == 5, "the same steps of another mask are something else"
+
+
+def test_a_result_is_let_go_after_its_last_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, Any] = {}
+    there: dict[str, set[str]] = {}
+
+    def watched(step: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(step)
+        def call(*arrays: Any, **parameters: Any) -> Any:
+            there[step.__name__] = {name for name, array in made.items() if array() is not None}
+            result = step(*arrays, **parameters)
+            made[step.__name__] = weakref.ref(result)
+            return result
+
+        return call
+
+    monkeypatch.setattr(module, "STEPS", {name: watched(step) for name, step in STEPS.items()})
+    Chain(WATERSHED)({"foreground": two_touching_disks()})
+    assert there["local_maxima"] == {"binarise", "distance", "negative"}
+    assert there["watershed"] == {"binarise", "negative", "local_maxima"}
 
 
 def test_what_is_kept_longest_is_what_other_chains_share() -> None:

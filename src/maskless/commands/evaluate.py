@@ -96,7 +96,8 @@ def _untrained(
     refuse_problems(sources.values())
     main = sources[Role.MAIN]
     refuse_unscorable(main, config["part"])
-    segmenter = as_segmenter(stage, hardware, mpp or main.mpp)
+    config["mpp"] = mpp or main.mpp
+    segmenter = as_segmenter(stage, hardware, config["mpp"])
     if search:
         search.chain_of(segmenter, main)
     return create_run(config, sources, needs, annotation), segmenter, main

@@ -1,6 +1,8 @@
 """maskless export: a trained run as one file."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from maskless import __version__
 from maskless.commands.compose import Config
@@ -16,18 +18,31 @@ def run(config: Config) -> None:
     if output.suffix != SUFFIX:
         raise UserError(f"output={output} must end in {SUFFIX}: it says what kind of file it is")
     trained = Run.open(config["run"])
+    if model := trained.config.get("model"):
+        raise UserError(f"{trained.path} has only scored the model {model}: that is the file to use")
     stage = load_stage(trained, config["trust"])
     if not stage.trains:
         raise UserError(f"{trained.path} has learnt nothing, so there is nothing to export: use its method")
+    about = config["about"]
     header = Header(
         name=output.stem,
         method=trained.config["method"],
         mpp=trained.config.get("mpp"),
-        trained_on=tuple(dict.fromkeys(str(data["name"]) for data in trained.data.values())),
-        annotation=str(trained.about.get("annotation")),
+        trained_on=tuple(sorted({*stage.trained_on, *_learnt_from(trained.data)})),
+        annotation=str(trained.about.get("annotation") or "unknown"),
         licence=config["licence"] or "; ".join(sorted({d["licence"] for d in trained.data.values()})),
-        about=tuple(config["about"]),
+        about=(about,) if isinstance(about, str) else tuple(map(str, about or ())),
         made_with={"maskless": __version__, "commit": str(trained.about.get("commit"))},
     )
     write_model(output, header, stage.state_dict())
     print(f"written to {output} ({output.stat().st_size / 2**20:.1f} MiB)")
+
+
+def _learnt_from(data: Mapping[str, Any]) -> set[str]:
+    """The cases of the training images of each source; its name where they have no case of their own."""
+    found: set[str] = set()
+    for about in data.values():
+        name, images = str(about["name"]), (about.get("parts") or {}).get("train", ())
+        cases = {str((about.get("cases") or {}).get(image, f"{name}/")) for image in images}
+        found |= cases if cases and not any(case.startswith(f"{name}/") for case in cases) else {name}
+    return found

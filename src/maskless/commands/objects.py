@@ -13,6 +13,7 @@ from maskless.build import TARGET, build, resolve
 from maskless.commands.compose import Config
 from maskless.commands.words import config_dir
 from maskless.data.fingerprint import describe
+from maskless.data.scale import training_spacing
 from maskless.data.source import Source
 from maskless.errors import UserError, first_three
 from maskless.paths import CONF
@@ -138,7 +139,7 @@ def create_run(
 
     `annotation` is what a person had to draw for it, if that does not follow from needs and sources.
     """
-    config["mpp"] = sources[Role.MAIN].mpp
+    config.setdefault("mpp", training_spacing(sources[Role.MAIN]))
     for group in ("dataset", "prior", "target"):
         config.update({group: _found_from_anywhere(config[group])} if config.get(group) else {})
     # As it was built, so that `load` builds the same from the stored method alone.

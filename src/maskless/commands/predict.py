@@ -2,28 +2,30 @@
 
 import hashlib
 import json
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import get_console
 from rich.console import Console
 
 from maskless import __version__
 from maskless.build import build
 from maskless.commands.compose import Config
 from maskless.commands.objects import build_hardware, build_method, name_of, refuse_two_of
-from maskless.commands.progress import tracked
-from maskless.errors import PartlyDone, UserError, did_you_mean, first_three
+from maskless.commands.progress import bars, tracked
+from maskless.errors import PartlyDone, UserError, did_you_mean
 from maskless.inference.analysis import Analysis
 from maskless.inference.files import Predicted, image_files, predict_files
 from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
-from maskless.inference.summary import SUMMARY, Row, write_summary
+from maskless.inference.summary import SUMMARY, Row, is_something_else, write_summary
 from maskless.labelling_index import labelling_index
 from maskless.loading import as_segmenter, load
 from maskless.measure import STAINS
-from maskless.model_file import known_model, read_header
+from maskless.model_file import Header, known_model, read_header
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.spacing import spacing_of
@@ -45,9 +47,10 @@ def run(config: Config) -> None:
         "classify": config.get("classify"),
         "stains": stains,
     }
-    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console = get_console()  # that of the progress bar, which it prints above
+    errors = console if bars(config["progress"]) and sys.stderr.isatty() else Console(stderr=True)
     if model := _model(config):
-        console.print(" ".join([f"{read_header(model).name}:", *read_header(model).about]))
+        _print(_introduced(read_header(model)), console)
     done: list[Predicted] = []
     _forget_summary(output)
     try:
@@ -55,7 +58,9 @@ def run(config: Config) -> None:
         for one in tracked(predicted, "predict", len(files), config["progress"]):
             done.append(one)
             for line in _lines(one):
-                console.print(line)
+                _print(line, console)
+            if one.problem and len(files) > 1:
+                _print(f"skipped: {one.problem}", errors)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(
             f"interrupted with {len(done)} of {len(files)} images done: the same command goes on from there"
@@ -64,7 +69,7 @@ def run(config: Config) -> None:
         _summarise(output, settings)
     _refuse_nothing(done)
     for sentence in _sentences(done, output):
-        console.print(sentence)
+        _print(sentence, console)
     _say_skipped(done)
 
 
@@ -89,6 +94,12 @@ def _model(config: Config) -> Path | None:
     return known_model(config["model"]) if config["model"] else None
 
 
+def _introduced(header: Header) -> str:
+    """What a model is: in the words of who made it, or else what it learnt from and its licence."""
+    about = header.about or (f"learnt from {', '.join(header.trained_on)}; licence: {header.licence}.",)
+    return " ".join([f"{header.name}:", *about])
+
+
 def _identity(config: Config) -> str:
     """A hash of all that the segmentation depends on, wherever it lies: method, weights, precision."""
     described: dict[str, Any] = {"precision": build_hardware(config).resolved_precision}
@@ -96,7 +107,8 @@ def _identity(config: Config) -> str:
     if config["run"]:
         opened = Run.open(config["run"])
         described |= {"method": opened.config.get("method"), "mpp": opened.config.get("mpp")}
-        weights = [opened.checkpoint(name) for name in ("best", "last")]
+        stored = opened.config.get("model")
+        weights = [known_model(stored)] if stored else [opened.checkpoint(n) for n in ("best", "last")]
     elif model := _model(config):
         weights = [model]
     else:
@@ -127,6 +139,11 @@ def _refuse_clashes(files: Sequence[Path], output: Path, region: Path | None) ->
         raise UserError(
             f"output={output} is the folder of the images, which it could overwrite: name another"
         )
+    if is_something_else(output / SUMMARY):
+        raise UserError(
+            f"{output / SUMMARY} is no summary of predictions, and would be overwritten: move it away, or "
+            "choose another output="
+        )
     named = [path for path in files if f"{path.stem}.csv" == SUMMARY]
     if named:
         raise UserError(f"{named[0]} would give a {SUMMARY}, which is the table of all images: rename it")
@@ -154,7 +171,12 @@ def _lines(one: Predicted) -> list[str]:
         return []
     spacing = f" ({one.rows[0]['mpp']:g} µm/px, as the file says)" if one.mpp_is_stated else ""
     lines = [f"{one.rows[0]['image']}: {_counts(one.rows[0])}{spacing}"]
-    return [*lines, *(f"  {row['region']}: {_counts(row)}" for row in one.rows[1:])]
+    return [*lines, *(f"  {row['region']}: {_counts(row)}" for row in one.rows[1:]), *one.notes]
+
+
+def _print(line: str, console: Console) -> None:
+    """As it is: names may hold anything."""
+    console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
 
 def _counts(row: Row) -> str:
@@ -186,18 +208,18 @@ def _refuse_nothing(done: Sequence[Predicted]) -> None:
         for one in done:
             if one.defect:
                 raise one.defect
-        raise UserError(f"nothing was segmented: {first_three([str(one.problem) for one in done])}")
+        why = done[0].problem if len(done) == 1 else f"all {len(done)} images were skipped"
+        raise UserError(f"nothing was segmented: {why}")
 
 
 def _say_skipped(done: Sequence[Predicted]) -> None:
-    """Raise PartlyDone for the images that were skipped; the traceback of a defect is printed."""
-    problems = [one.problem for one in done if one.problem]
-    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    """Raise PartlyDone if images were skipped; the traceback of a defect is printed."""
+    errors = Console(stderr=True)
     for one in done:
         if one.defect:
-            errors.print("".join(traceback.format_exception(one.defect)))
-    if problems:
-        raise PartlyDone(f"{len(problems)} of {len(done)} images were skipped: {first_three(problems)}")
+            _print("".join(traceback.format_exception(one.defect)), errors)
+    if skipped := sum(one.problem is not None for one in done):
+        raise PartlyDone(f"{skipped} of {len(done)} images were skipped, as said above")
 
 
 # -- the summary ---------------------------------------------------------------------------------------------

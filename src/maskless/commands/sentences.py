@@ -1,14 +1,21 @@
 """What Hydra and OmegaConf complain of, in one sentence that suggests the near names."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import ConfigCompositionException, MissingConfigException, OverrideParseException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from maskless.commands.words import SHORT
+from maskless.commands.words import SHORT, config_dir
 from maskless.errors import did_you_mean
 from maskless.paths import CONF
 
@@ -36,44 +43,64 @@ def sentence(command: str, overrides: Sequence[str], error: Exception) -> str:
         key = first.removeprefix("Multiple values for ").partition(". ")[0]
         return f"{key} is there already: write {key}=... without +"
     if isinstance(error, ConfigCompositionException) and "'" in first:
-        return _of_override(command, first, error.__cause__)
+        return _of_override(command, overrides, first, error.__cause__)
     return f"the configuration cannot be composed: {first}"
 
 
-def _of_override(command: str, first: str, cause: BaseException | None) -> str:
+def _of_override(command: str, overrides: Sequence[str], first: str, cause: BaseException | None) -> str:
     """For an override that names nothing, names what is there already, or gives what cannot be."""
     key = first.split("'")[1].rpartition("@")[2]
     if first.startswith("Could not override"):
         if cause is not None and "is not in struct" not in str(cause):
             return f"{key} cannot be set: {str(cause).partition(chr(10))[0]}"
-        return f"{command} has no option {key!r}{_near(key, _known_words(command))}"
+        return f"{command} has no option {key!r}{_near(key, _known(command, overrides))}"
     if first.startswith("Could not append"):
         return f"{key} is there already: write {key}=... without +"
     if first.startswith("Could not delete"):
         return f"{key} cannot be removed with ~, because it is not there"
     if first.startswith("Ambiguous value"):
         name, _, values = key.partition("=")
+        if re.fullmatch(r"\d+,\d+", values) and not isinstance(_known(command, overrides).get(name), int):
+            sweep = "; a sweep needs -m" if command == "train" else ""
+            return f"{key}: write {values.replace(',', '.')}{sweep}"
         return f"{key} is a sweep, which needs -m (a list is {name}=[{values}])"
     return f"the configuration cannot be composed: {first}"
 
 
-def _known_words(command: str) -> set[str]:
-    """Every key that the command's default configuration has, dotted, and the short words."""
+def _known(command: str, overrides: Sequence[str]) -> dict[str, Any]:
+    """Every key, dotted, of the command with its chosen groups, and the short words; with their values."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
-        config = OmegaConf.to_container(compose(command), resolve=False)
-    words = {"preset", "experiment", "test", *SHORT} if command == "train" else set()
+        try:
+            composed = compose(command, _choices(overrides))
+        except HydraException:  # one of the choices is at fault itself
+            composed = compose(command)
+    known = dict.fromkeys(("preset", "experiment", "test", *SHORT)) if command == "train" else {}
 
     def walk(node: Mapping, prefix: str) -> None:
         for key, value in node.items():
             if not str(key).startswith("_"):
-                words.add(f"{prefix}{key}")
+                known[f"{prefix}{key}"] = value
             if isinstance(value, Mapping):
                 walk(value, f"{prefix}{key}.")
 
+    config = OmegaConf.to_container(composed, resolve=False)
     assert isinstance(config, dict)
     walk(config, "")
-    return words
+    return known
+
+
+def _choices(overrides: Sequence[str]) -> list[str]:
+    """The overrides that choose of a group, the first choice of a sweep, and where to look for one's own."""
+    own = config_dir(overrides)
+    folders = (CONF, own) if own else (CONF,)
+    chosen = [f"hydra.searchpath=['file://{own}']"] if own else []
+    for word in overrides:
+        key, equals, choice = word.partition("=")
+        group = key.lstrip("+").partition("@")[0]
+        if equals and any((folder / group).is_dir() for folder in folders):
+            chosen.append(f"{key}={choice.partition(',')[0]}")
+    return chosen
 
 
 def _near(key: str, known: Collection[str]) -> str:

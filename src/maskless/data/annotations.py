@@ -1,6 +1,8 @@
 """Regions drawn in QuPath, as it exports them: GeoJSON annotations, read back."""
 
+import codecs
 import gzip
+import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from shapely.geometry import shape
 from maskless.errors import UserError, did_you_mean
 
 _AREAS = ("Polygon", "MultiPolygon")
+_NO_AREAS = ("Point", "MultiPoint", "LineString", "MultiLineString")
 #: What QuPath exports beside annotations when all objects are selected: results, which limit nothing.
 _NO_REGION = frozenset({"detection", "cell", "tile", "tmacore", "tma_core", "root"})
 
@@ -32,7 +35,10 @@ class Region:
     outline: shapely.Polygon | shapely.MultiPolygon
 
     def holds(self, row: NDArray[Any], col: NDArray[Any]) -> NDArray[np.bool_]:
-        """Which points, px, with (0, 0) the centre of the first pixel, lie within: bool, of their shape."""
+        """Which points, px, with (0, 0) the centre of the first pixel, lie within: bool, of their shape.
+
+        What is exactly on the outline does.
+        """
         shapely.prepare(self.outline)
         return shapely.intersects_xy(self.outline, np.asarray(col) + 0.5, np.asarray(row) + 0.5)
 
@@ -41,22 +47,32 @@ class Region:
         return shapely.intersection(self.outline, shapely.box(0, 0, width_px, height_px))
 
 
-def read_regions(path: str | Path) -> list[Region]:
+def read_regions(path: str | Path, notes: list[str] | None = None) -> list[Region]:
     """The annotations of a GeoJSON file (.geojson, .json, or either with .gz), in its order.
 
     It is a FeatureCollection, a Feature, or a list of Features, as QuPath writes them. What is no annotation
-    (a detection, a cell) is passed over. A region's name is that of the annotation, else of its class, else
+    (a detection, a cell) is passed over, and so are points and lines beside areas, of which a sentence goes
+    to `notes`. A region's name is that of the annotation, else of its class, else
     'region 1', 'region 2', ...; a name that occurs again is numbered. Outlines that cross themselves are
-    taken by the even-odd rule. Raises UserError, naming file and feature, for what cannot be read, for lines
-    and points, for an area of nothing, and for a file without annotations.
+    taken by the even-odd rule. Raises UserError, naming file and feature, for what cannot be read, for an
+    area of nothing, for a file without annotations, and for one of points and lines alone.
     """
     path = Path(path)
+    annotations = list(_annotations(path))
+    areas = [annotation for annotation in annotations if _kind(annotation[1]) not in _NO_AREAS]
     drawn = [
         (_name(properties) or f"region {k}", _outline(where, geometry))
-        for k, (where, geometry, properties) in enumerate(_annotations(path), 1)
+        for k, (where, geometry, properties) in enumerate(areas or annotations, 1)
     ]
     if not drawn:
         raise UserError(f"{path} has no annotations: draw a region in QuPath, and export it as GeoJSON")
+    if notes is not None and len(areas) < len(annotations):
+        kinds = sorted({_kind(geometry) for _, geometry, _ in annotations} - set(_AREAS))
+        passed = len(annotations) - len(areas)
+        notes.append(
+            f"{path}: {passed} of {len(annotations)} annotations passed over ({', '.join(kinds)}), which are "
+            "no areas"
+        )
     return [
         Region(name, outline)
         for name, (_, outline) in zip(_numbered([name for name, _ in drawn]), drawn, strict=True)
@@ -114,7 +130,7 @@ def _annotations(path: Path) -> Iterator[tuple[str, Any, dict[str, Any]]]:
 def _content(path: Path) -> Any:
     try:
         data = path.read_bytes()
-        return orjson.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        return _parsed(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except IsADirectoryError as error:
         raise UserError(f"{path} is a folder, where a GeoJSON file is expected") from error
     except FileNotFoundError as error:
@@ -129,8 +145,25 @@ def _content(path: Path) -> Any:
         raise UserError(f"{path} cannot be opened: {error.strerror}") from error
 
 
+def _parsed(data: bytes) -> Any:
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        try:  # QuPath 0.4 writes a bare NaN where a measurement is missing: null, once it went through orjson
+            return orjson.loads(orjson.dumps(json.loads(data)))
+        except (ValueError, TypeError, RecursionError):
+            pass
+        raise
+
+
+def _kind(geometry: Any) -> str:
+    """The type of a geometry, or '' if it is none."""
+    return str(geometry.get("type") or "") if isinstance(geometry, dict) else ""
+
+
 def _outline(where: str, geometry: Any) -> shapely.Polygon | shapely.MultiPolygon:
-    kind = geometry.get("type") if isinstance(geometry, dict) else None
+    kind = _kind(geometry)
     if kind not in _AREAS:
         raise UserError(
             f"{where} is {f'a {kind}' if kind else 'without a geometry'}: a region is an area, a Polygon or "

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from maskless.address import generator, item_of
 from maskless.data.derive import complete
+from maskless.data.scale import at_spacing, training_spacing
 from maskless.data.source import Source
 from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
@@ -25,7 +26,8 @@ class TrainingSet(Dataset):
     """Sample n of every role, a pure function of (seed, stage, role, n).
 
     `dataset[n]` is {role: {signal: tensor}}: image uint8 (crop_px, crop_px, 3), instances int32 and the other
-    signals on the grid (crop_px, crop_px).
+    signals on the grid (crop_px, crop_px). Annotation comes with the region in which it is complete, if its
+    source has one. Images of another known spacing than that of the main source are resampled to it.
     """
 
     def __init__(
@@ -40,6 +42,10 @@ class TrainingSet(Dataset):
         self.pipeline, self.seed, self.stage, self.cache_bytes = pipeline, seed, stage, cache_bytes
         self.sources = {role: sources[role] for role in sorted({need.role for need in needs})}
         self.signals = {r: sorted({n.signal for n in needs if n.role is r}) for r in self.sources}
+        for role, signals in self.signals.items():
+            if Signal.REGION in self.sources[role].offers and set(signals) - {Signal.IMAGE}:
+                self.signals[role] = sorted({*signals, Signal.REGION})
+        self.mpp = training_spacing(sources[Role.MAIN]) if Role.MAIN in sources else None
         self.items = {role: source.items("train") for role, source in self.sources.items()}
         for role, items in self.items.items():
             for signal in set(self.signals[role]) - {Signal.IMAGE, *ON_GRID}:
@@ -69,7 +75,7 @@ class TrainingSet(Dataset):
             self._cache.move_to_end(key)
             return self._cache[key]
         wanted = self.signals[role]
-        sample = complete(self.sources[role].read(item, wanted), wanted)
+        sample = at_spacing(complete(self.sources[role].read(item, wanted), wanted), self.mpp)
         self._cache[key] = sample
         self._cached_bytes += _size(sample)
         while self._cached_bytes > self.cache_bytes and len(self._cache) > 1:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import NoReturn
 from xml.sax import SAXParseException
@@ -15,7 +15,7 @@ from defusedxml import DefusedXmlException
 from numpy.typing import NDArray
 
 from maskless.errors import UserError
-from maskless.spacing import is_plausible
+from maskless.spacing import spacing_of
 
 _ROOT = "Annotations"
 _FARTHEST_PX = 1e7  # no slide is as wide
@@ -26,11 +26,13 @@ class Region:
     """One outline, in the order of its file.
 
     `name` is for messages, 'region 17 (line 203)' by its Id. `vertices` are float64 (N, 2), (x, y) in px from
-    the top left corner of the image, x to the right; N may be anything from 0.
+    the top left corner of the image, x to the right; N may be anything from 0. `hole` is true for what the
+    file calls a negative region: its pixels are none of what it lies on.
     """
 
     name: str
     vertices: NDArray[np.float64]
+    hole: bool = False
 
 
 def read_regions(path: Path) -> list[Region]:
@@ -45,15 +47,16 @@ def read_regions(path: Path) -> list[Region]:
     if not handler.found:
         raise UserError(f"{path} holds no regions: get it again")
     return [
-        Region(f"region {name} (line {line})", np.asarray(vertices, np.float64).reshape(-1, 2))
-        for name, line, vertices in handler.found
+        Region(f"region {name} (line {line})", np.asarray(vertices, np.float64).reshape(-1, 2), hole)
+        for name, line, vertices, hole in handler.found
     ]
 
 
 def microns_per_pixel(path: Path) -> float | None:
-    """The pixel spacing in µm/px that the file states, None if that is absent or cannot be one (0, say).
+    """The pixel spacing in µm/px that the file states, None if that is absent or empty.
 
-    Reads no further than the root element. Raises UserError as `read_regions` does.
+    Reads no further than the root element. Raises UserError as `read_regions` does, and for what is stated
+    but is no plausible spacing: 0, 250, '0,5'.
     """
     handler = _Root(path)
     with suppress(_Enough):
@@ -75,18 +78,23 @@ class _Root(ContentHandler):
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
         _check_root(self.path, name)
-        stated = _number(attrs.get("MicronsPerPixel"))
-        self.mpp = stated if is_plausible(stated) else None
+        stated = attrs.get("MicronsPerPixel") or ""
+        if stated.strip():
+            number = _number(stated)
+            try:
+                self.mpp = spacing_of(nan if number is None else number)
+            except UserError as error:
+                raise UserError(f"{self.path} states MicronsPerPixel={stated!r}: {error}") from error
         raise _Enough
 
 
 class _Regions(ContentHandler):
-    """Gathers the regions: name, line and vertices of each."""
+    """Gathers the regions: name, line and vertices of each, and whether it is a hole."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self.found: list[tuple[str, int, list[tuple[float, float]]]] = []
+        self.found: list[tuple[str, int, list[tuple[float, float]], bool]] = []
         self.root = ""
         self.inside = False
         self.locator: Locator | None = None
@@ -101,7 +109,8 @@ class _Regions(ContentHandler):
         if name == "Vertex":
             self._vertex(attrs)
         elif name == "Region":
-            self.found.append((attrs.get("Id") or f"number {len(self.found) + 1}", self._line(), []))
+            region = attrs.get("Id") or f"number {len(self.found) + 1}"
+            self.found.append((region, self._line(), [], attrs.get("NegativeROA") == "1"))
             self.inside = True
 
     def endElement(self, name: str) -> None:  # noqa: N802
@@ -110,7 +119,7 @@ class _Regions(ContentHandler):
     def _vertex(self, attrs: AttributesImpl) -> None:
         if not self.inside:
             self._refuse("has a vertex outside of any region")
-        name, line, vertices = self.found[-1]
+        name, line, vertices, _ = self.found[-1]
         point = _number(attrs.get("X")), _number(attrs.get("Y"))
         for axis, value in zip("XY", point, strict=True):
             if value is None or abs(value) > _FARTHEST_PX:

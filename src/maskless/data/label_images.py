@@ -7,6 +7,7 @@ out as signed, a damaged PNG yields whatever was decoded. Each of these is refus
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -15,13 +16,17 @@ from maskless.data.picture import bits_per_sample, load, opened, orientation, pa
 from maskless.data.tiff import PHOTOMETRIC, SAMPLE_FORMAT, SIGNED, WHITE_IS_ZERO, UnusualTiff, read_numbers
 from maskless.errors import UserError
 
+_WHITE = (1, 255, 65535)  # of masks
+_PIECES_OF_A_MASK = 3  # one nucleus may be in two, if another lies across it
+
 
 def read_labels(path: str | Path, size: tuple[int, int] | None = None) -> NDArray[np.int32]:
     """A label image (PNG or TIFF of 8 to 64 bits) as int32 (H, W), ids as in the file, 0 = background.
 
     `size` is the (H, W) of the image that the labels belong to, if they are to be checked against it. Raises
     UserError for a file that is missing, damaged or of another size, for anything but one channel of whole
-    numbers from 0 to 2**31 - 1, and for a mask of 0 and 255, which does not tell one nucleus from the next.
+    numbers from 0 to 2**31 - 1, and for a mask, which does not tell one nucleus from the next: 0 and 255 in 8
+    bits, or a single id of 1, 255 or 65535 in three pieces or more (pixels that share a corner are of one).
     """
     path = Path(path)
     labels = _ids(path)
@@ -30,8 +35,12 @@ def read_labels(path: str | Path, size: tuple[int, int] | None = None) -> NDArra
         raise UserError(f"{path} holds negative ids: nuclei are numbered from 1, 0 is background")
     if labels.max() > np.iinfo(np.int32).max:
         raise UserError(f"{path} holds ids above 2147483647, which are not supported: relabel them from 1")
-    if labels.dtype == np.uint8 and labels.max() == 255 and not ((labels > 0) & (labels < 255)).any():
-        raise UserError(_binary(path))
+    if labels.max() in _WHITE and not ((labels > 0) & (labels < labels.max())).any():
+        if labels.dtype == np.uint8 and labels.max() == 255:
+            raise UserError(_binary(path))
+        pieces = cv2.connectedComponents((labels > 0).astype(np.uint8), connectivity=8)[0] - 1
+        if pieces >= _PIECES_OF_A_MASK:
+            raise UserError(_binary(path, f"only 0 and {labels.max()}, the latter in {pieces} pieces"))
     return np.ascontiguousarray(labels, dtype=np.int32)
 
 
@@ -162,8 +171,8 @@ def _floating(path: Path, values: NDArray[np.floating]) -> str:
     )
 
 
-def _binary(path: Path) -> str:
+def _binary(path: Path, holds: str = "only 0 and 255, or 1 bit") -> str:
     return (
-        f"{path} is a binary mask (only 0 and 255, or 1 bit), but ids are expected, one number a nucleus: "
-        "relabel it, for example with skimage.measure.label"
+        f"{path} is a binary mask ({holds}), but ids are expected, one number a nucleus: relabel it, for "
+        "example with skimage.measure.label, or put it in masks/ of a source that is a folder"
     )

@@ -11,6 +11,7 @@ from maskless.errors import UserError
 
 #: Pairs of columns that a position can be given in, as (row, column).
 _POSITIONS = (("row", "col"), ("y", "x"))
+_FARTHEST_PX = 1e7  # no slide is as wide
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,6 @@ def _number(cell: str, column: str, path: Path, line: int) -> float:
         value = float(cell)
     except ValueError:
         value = float("nan")
-    if not np.isfinite(value):
+    if not abs(value) <= _FARTHEST_PX:  # nor what is no number
         raise UserError(f"{path}, line {line}: {column} is {cell!r}, where a number of pixels is expected")
     return value

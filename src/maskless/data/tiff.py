@@ -1,8 +1,10 @@
 """TIFFs beyond Pillow: those it does not know, those it scrambles, and pages that are copies."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -194,7 +196,7 @@ def _pages(path: Path) -> Iterator[list["TiffPage"]]:
     from tifffile import TiffFile  # slow to import, and seldom needed
 
     try:
-        with TiffFile(path) as file:
+        with _unlogged(), TiffFile(path) as file:
             pages = list(file.pages)
             if not pages:
                 raise UserError(damaged(path))
@@ -203,6 +205,21 @@ def _pages(path: Path) -> Iterator[list["TiffPage"]]:
         raise
     except Exception as error:  # a damaged file raises anything at all, and has tags of any type
         raise UserError(damaged(path)) from error
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Without what tifffile logs in this thread: it all comes back as an error, which names the file."""
+    logger, here = logging.getLogger("tifffile"), get_ident()
+
+    def elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    logger.addFilter(elsewhere)
+    try:
+        yield
+    finally:
+        logger.removeFilter(elsewhere)
 
 
 def _orientation(page: "TiffPage") -> int:

@@ -13,6 +13,7 @@ from maskless.classify import NEGATIVE, POSITIVE, Classifier
 from maskless.data.annotations import Region, read_regions, refuse_outside
 from maskless.data.images import read_image
 from maskless.data.stated_spacing import stated_mpp
+from maskless.errors import UserError
 from maskless.measure import measured
 from maskless.segmenter import Segmenter
 
@@ -23,7 +24,8 @@ class Analysed:
 
     `instances`, int32 (H, W), and `nuclei`, a row each (`measure.measured`, with what the classifier gave and
     the names of the regions), hold the nuclei of the regions, or of the whole image if there are none. `mpp`
-    is the pixel spacing in µm/px, if known; `mpp_is_stated` if the file itself said it.
+    is the pixel spacing in µm/px, if known; `mpp_is_stated` if the file itself said it. `notes` are
+    sentences on what was passed over.
     """
 
     image: NDArray[np.uint8]
@@ -32,6 +34,7 @@ class Analysed:
     mpp: float | None = None
     mpp_is_stated: bool = False
     regions: Sequence[Region] = field(default_factory=list)
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,16 @@ class Analysis:
         cannot be read and for a region outside the image.
         """
         image = read_image(path)
-        regions = read_regions(regions_path) if regions_path else []
+        notes: list[str] = []
+        regions = read_regions(regions_path, notes) if regions_path else []
         if regions_path:
             refuse_outside(regions_path, regions, *image.shape[:2])
         stated = stated_mpp(path) if self.mpp is None else None
         mpp = stated if self.mpp is None else self.mpp
-        instances = self.segmenter.segment(image, mpp=mpp)
+        try:
+            instances = self.segmenter.segment(image, mpp=mpp)
+        except UserError as error:  # which knows the image, but not its file
+            raise UserError(f"{path}: {error}") from error
         nuclei = measured(image, instances, mpp, self.vectors)
         if self.classifier:
             score = self.classifier.score(image, instances)
@@ -69,7 +76,7 @@ class Analysis:
         if regions:
             nuclei = _limited(nuclei, regions)
             instances = _kept(instances, nuclei["id"].to_numpy())
-        return Analysed(image, instances, nuclei, mpp, stated is not None, regions)
+        return Analysed(image, instances, nuclei, mpp, stated is not None, regions, notes)
 
 
 def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:

@@ -12,8 +12,8 @@ from maskless.data.annotations import regions_file
 from maskless.data.images import SUFFIXES
 from maskless.errors import UserError
 from maskless.inference.analysis import Analysis
-from maskless.inference.outputs import write_outputs
-from maskless.inference.records import Record, Records, content_hash
+from maskless.inference.outputs import possible_names, write_outputs
+from maskless.inference.records import Record, Records, content_hash, full_path
 from maskless.inference.summary import Row, summary_rows
 
 #: What can be wrong with the name of one file, where others could be written.
@@ -24,12 +24,14 @@ _OF_ONE_NAME = {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 class Predicted:
     """One file: the rows of its summary, or why it was skipped.
 
-    `done_before` says that it was not touched now. `defect` is an error that is none of the user's.
+    `notes` are sentences on what was passed over in it. `done_before` says that it was not touched now.
+    `defect` is an error that is none of the user's.
     """
 
     path: Path
     rows: list[Row] = field(default_factory=list)
     mpp_is_stated: bool = False
+    notes: Sequence[str] = ()
     done_before: bool = False
     problem: str | None = None
     defect: Exception | None = None
@@ -64,8 +66,9 @@ def predict_files(
     plain values that say all that the result depends on, are what they were. `region` is the GeoJSON file of
     the image, or a folder with one for each. The output folder is made when the first image is through.
 
-    What fails in one image (a file that cannot be read, memory, an error of ours) is named, and the rest are
-    done. Raises UserError if `output` cannot be written.
+    What fails in one image (a file that cannot be read, an output that would lie over a file that is not its
+    own, memory, an error of ours) is named, and the rest are done. Raises UserError if `output` cannot be
+    written.
     """
     records = Records(output)
     for path in files:
@@ -77,6 +80,7 @@ def predict_files(
             if record and record.is_of(*contents, settings) and set(formats) <= set(record.files):
                 yield Predicted(path, record.rows, done_before=True)
                 continue
+            records.refuse_others(path, contents[0], possible_names(path.stem, formats))
             found = analysis.of(path, regions)
             rows = summary_rows(_readable(path.name), found)
         except Exception as error:
@@ -85,22 +89,23 @@ def predict_files(
         try:
             with records.staged(path.stem) as folder:
                 written = write_outputs(folder, path.stem, found, formats)
-                records.publish(path.stem, written, Record(*contents, settings, {}, rows))
+                records.publish(path.stem, written, Record(full_path(path), *contents, settings, {}, rows))
         except Exception as error:
             if isinstance(error, UserError) and not _is_of_one_name(error):
                 raise
             yield _failed(path, error)
             continue
-        yield Predicted(path, rows, found.mpp_is_stated)
+        yield Predicted(path, rows, found.mpp_is_stated, found.notes)
 
 
 def _failed(path: Path, error: Exception) -> Predicted:
     if isinstance(error, UserError):
-        return Predicted(path, problem=str(error))
+        return Predicted(path, problem=_readable(str(error)))
     if _is_of_memory(error):
-        return Predicted(path, problem=f"{path} needs more memory than there is: cut it into smaller images")
+        why = f"{path} needs more memory than there is: cut it into smaller images"
+        return Predicted(path, problem=_readable(why))
     why = f"{path} failed ({type(error).__name__}: {error}), which is a defect of maskless: please report it"
-    return Predicted(path, problem=why, defect=error)
+    return Predicted(path, problem=_readable(why), defect=error)
 
 
 def _is_of_memory(error: Exception) -> bool:
@@ -114,6 +119,6 @@ def _is_of_one_name(error: UserError) -> bool:
     return isinstance(cause, OSError) and cause.errno in _OF_ONE_NAME
 
 
-def _readable(name: str) -> str:
-    """A name that is no Unicode, as one that can be written."""
-    return name.encode("utf-8", "backslashreplace").decode()
+def _readable(text: str) -> str:
+    """A name that is no Unicode, or a sentence with one, as what can be written."""
+    return text.encode("utf-8", "backslashreplace").decode()

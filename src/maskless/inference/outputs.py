@@ -60,6 +60,16 @@ FORMATS: Mapping[str, tuple[str, Callable[[Path, Analysed], Path]]] = {
 }
 
 
+#: Which of them end in .gz when they are large.
+_GROWING = (".geojson", ".csv")
+
+
+def possible_names(stem: str, formats: Iterable[str]) -> list[str]:
+    """The names that `write_outputs` may give to its files."""
+    names = [f"{stem}{FORMATS[name][0]}" for name in formats]
+    return names + [f"{name}.gz" for name in names if name.endswith(_GROWING)]
+
+
 def write_outputs(folder: Path, stem: str, found: Analysed, formats: Iterable[str]) -> dict[str, Path]:
     """Write what was found in the image called `stem`; the file of each format, which may end in .gz.
 

@@ -1,13 +1,16 @@
 """What was done to which image, so that an interrupted prediction goes on where it was.
 
-`output/.maskless/NAME.json` is written when all files of the image NAME have their names. Until then they are
-in `output/.maskless/NAME.part`, so that a killed process leaves nothing unfinished among the results.
+`output/.maskless/NAME.json` lists the files of the image NAME. Until all are made they are in
+`output/.maskless/NAME.part`, so that a killed process leaves nothing unfinished among the results. While they
+are given their names, NAME.json lists them without a size, and the image is not done. A file that is not
+listed is somebody's own, and is neither replaced nor removed.
 """
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,12 +25,14 @@ _HIDDEN = ".maskless"
 
 @dataclass(frozen=True)
 class Record:
-    """An image that is done: of which content (SHA-256), with what settings, and what came of it.
+    """An image that is done: of which path and content (SHA-256), with what settings, and what came of it.
 
     `regions` is the SHA-256 of the file of its regions, if it has one; `files` the name and the bytes of the
-    file of each format; `rows` are its rows in the summary. All are plain values.
+    file of each format (no bytes while it is not certain to be there); `rows` are its rows in the
+    summary. All are plain values.
     """
 
+    path: str
     image: str
     regions: str | None
     settings: Mapping[str, Any]
@@ -48,7 +53,7 @@ class Records:
 
     def of(self, stem: str) -> Record | None:
         """The record of an image by its name without ending, if it was done and its files are there still."""
-        record = _read(self.folder / f"{stem}.json")
+        record = _read(self._path(stem))
         return record if record and self._are_there(record) else None
 
     def with_settings(self, settings: Mapping[str, Any]) -> Iterator[Record]:
@@ -57,6 +62,25 @@ class Records:
             record = self.of(path.stem)
             if record and record.settings == _plain(settings):
                 yield record
+
+    def refuse_others(self, path: Path, content: str, names: Iterable[str]) -> None:
+        """Raise UserError where the files called `names`, of an image, would replace what is not its own.
+
+        That is a file that no record lists, and one of an image of another path and another `content`.
+        """
+        record = _read(self._path(path.stem))
+        listed = {name for name, _ in record.files.values()} if record else set()
+        there = {name for name in listed.union(names) if os.path.lexists(self.output / name)}
+        if record and there & listed and content != record.image and full_path(path) != record.path:
+            raise UserError(
+                f"{self.output} has the results of {record.path}, which those of {path} would replace: "
+                "choose another output="
+            )
+        for name in sorted(there - listed):
+            raise UserError(
+                f"{self.output / name} is there already, and is not of an earlier prediction, so that {path} "
+                "would overwrite it: move it away, or choose another output="
+            )
 
     @contextmanager
     def staged(self, stem: str) -> Iterator[Path]:
@@ -80,23 +104,27 @@ class Records:
 
         Files of other formats stay if they are of the same content and settings, and are removed if not.
         """
-        path = self.folder / f"{stem}.json"
-        files = {name: [file.name, file.stat().st_size] for name, file in written.items()}
-        old = _read(path)
-        path.unlink(missing_ok=True)  # from here on the image is not done
-        if old and old.is_of(record.image, record.regions, record.settings):
-            files = {name: file for name, file in old.files.items() if self._is_there(file)} | files
-        elif old:
-            for name, _ in old.files.values():
-                self._remove(name)
+        old = _read(self._path(stem))
+        listed = old.files if old else {}
+        stays = old is not None and old.is_of(record.image, record.regions, record.settings)
+        files = {name: file for name, file in listed.items() if stays and self._is_there(file)}
+        files |= {name: [file.name, file.stat().st_size] for name, file in written.items()}
+        gone = {name for name, _ in listed.values()} - {name for name, _ in files.values()}
+        unfinished = files | {name: [file.name, None] for name, file in written.items()}
+        self._write(stem, replace(record, files=unfinished | {name: [name, None] for name in gone}))
+        for name in gone:
+            self._remove(name)
         for file in written.values():
             file.replace(self.output / file.name)
-            # The same, from when it was larger or smaller.
-            self._remove(file.name.removesuffix(".gz") if file.suffix == ".gz" else f"{file.name}.gz")
-        staged = self._part(stem) / path.name
-        text = json.dumps(asdict(replace(record, files=files)), indent=1, sort_keys=True)
-        write_atomically(staged, text.encode())
-        staged.replace(path)
+        self._write(stem, replace(record, files=files))
+
+    def _write(self, stem: str, record: Record) -> None:
+        staged = self._part(stem) / f"{stem}.json"
+        write_atomically(staged, json.dumps(asdict(record), indent=1, sort_keys=True).encode())
+        staged.replace(self._path(stem))
+
+    def _path(self, stem: str) -> Path:
+        return self.folder / f"{stem}.json"
 
     def _part(self, stem: str) -> Path:
         return self.folder / f"{stem}.part"
@@ -111,6 +139,11 @@ class Records:
         name, size = file
         path = self.output / name
         return path.is_file() and path.stat().st_size == size
+
+
+def full_path(path: Path) -> str:
+    """What tells a file from others of its name."""
+    return str(path.resolve())
 
 
 def content_hash(path: Path) -> str:

@@ -59,9 +59,11 @@ def refuse_unscorable(source: Source, part: str) -> None:
             "segments its images"
         )
     if not source.items(part):
-        parts = source.splits()[source.split].parts
-        known = [name for name, items in parts.items() if items]
+        splits = source.splits()
+        known = [name for name, items in splits[source.split].parts.items() if items]
+        whole = part == "test" and "all" in splits and splits["all"].parts.get(part)
         raise UserError(
             f"{source.name} has no images in part {part!r} of split {source.split!r}"
+            f"{' (dataset.split=all has every image in its test part)' if whole else ''}"
             f"{did_you_mean(part, known)}"
         )

@@ -48,6 +48,16 @@ def summary_rows(name: str, found: Analysed) -> list[Row]:
     return rows
 
 
+def is_something_else(path: Path) -> bool:
+    """Whether there is a file that does not begin as a summary does."""
+    header = ",".join(COLUMNS).encode()
+    try:
+        with path.open("rb") as file:
+            return file.readline(len(header) + 2).rstrip() != header
+    except OSError:  # it is not there; if it is and cannot be read, writing fails too
+        return False
+
+
 def write_summary(folder: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
     """Write summary.csv in `folder`. Raises UserError if it cannot be written."""
     text = io.StringIO()

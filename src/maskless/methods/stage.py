@@ -35,6 +35,8 @@ class Stage(LightningModule):
     gives: ClassVar[frozenset[str]] = frozenset()
     #: Sides of the images that the network takes are multiples of this.
     multiple_px: int = 1
+    #: The pixel spacing that it is trained at, in µm/px, where known; whoever trains it says so.
+    trained_mpp: float | None = None
 
     def __init__(
         self,
@@ -132,5 +134,7 @@ class Stage(LightningModule):
         autocast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
         return {
             "sample": sample,
-            "instances": self.segmenter(autocast=autocast).segment(sample[Signal.IMAGE]),
+            "instances": self.segmenter(mpp=self.trained_mpp, autocast=autocast).segment(
+                sample[Signal.IMAGE], mpp=sample.mpp
+            ),
         }

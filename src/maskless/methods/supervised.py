@@ -15,6 +15,8 @@ from maskless.signals import Need, Role, Signal
 class Supervised(Stage):
     """Three classes a pixel: background, inside of a nucleus, boundary of a nucleus.
 
+    Nothing is learnt outside the region in which a source is annotated, if it has one.
+
     The boundary class keeps touching nuclei apart (the U-Net baseline of Kumar et al. 2017 and its
     successors). AdamW with a one-cycle learning rate that peaks at `lr`. A batch holds few, strongly
     augmented crops: with torch's own momentum of 0.1 the averages of batch norm, and the validation score
@@ -53,7 +55,7 @@ class Supervised(Stage):
         main = batch[Role.MAIN]
         logits = self.network(self.normalise(main[Signal.IMAGE])).float()
         target = boundary_target(main[Signal.INSTANCES], self.boundary_px)
-        loss = three_class_loss(logits, target, self.boundary_weight)
+        loss = three_class_loss(logits, target, self.boundary_weight, main.get(Signal.REGION))
         self.log("loss", loss)
         return loss
 

@@ -76,7 +76,7 @@ class Chain:
 
         Raises UserError if a map in `needs` is not given, or if `instances` are no labels.
         """
-        instances = self.results(maps, kept)[RESULT]
+        instances = self._last(maps) if kept is None else self.results(maps, kept)[RESULT]
         if not np.issubdtype(instances.dtype, np.integer):
             raise UserError(
                 f"the post-processing chain's step '{RESULT}' gives {instances.dtype} instead of "
@@ -93,10 +93,8 @@ class Chain:
         for other chains on the same maps. What was used longest ago comes first in it, and of one chain the
         last step, which the fewest others share.
         """
-        for name in sorted(self.needs - maps.keys()):
-            raise UserError(f"the post-processing chain needs a map '{name}'{did_you_mean(name, maps)}")
         kept = {} if kept is None else kept
-        known = {name: maps[name] for name in self.needs}
+        known = self._needed(maps)
         made_of = {name: name for name in self.needs}
         results = {}
         for call in self._calls:
@@ -106,6 +104,20 @@ class Chain:
         for name in reversed(results):
             kept[made_of[name]] = results[name]
         return results
+
+    def _last(self, maps: Mapping[str, NDArray]) -> NDArray:
+        """`instances` alone. A result is let go after its last use: of a large image, each is large."""
+        known = self._needed(maps)
+        for k, call in enumerate(self._calls, start=1):
+            known[call.output] = call(known)
+            later = {RESULT, *(name for after in self._calls[k:] for name in after.inputs.values())}
+            known = {name: array for name, array in known.items() if name in later}
+        return known[RESULT]
+
+    def _needed(self, maps: Mapping[str, NDArray]) -> dict[str, NDArray]:
+        for name in sorted(self.needs - maps.keys()):
+            raise UserError(f"the post-processing chain needs a map '{name}'{did_you_mean(name, maps)}")
+        return {name: maps[name] for name in self.needs}
 
 
 def _plain(step: Any) -> Any:

@@ -85,7 +85,8 @@ def _read(run: Run) -> Result:
             raise UserError(f"{run.path} does not describe {label} as a run does: score it again")
     epochs = _epochs(run)
     tuned = run.chain is not None
-    trained = bool(epochs or (config.get("method") or {}).get("epochs"))
+    # A model that was only scored has learnt elsewhere: its method says from what.
+    trained = bool(epochs or (config.get("method") or {}).get("epochs")) and not config.get("model")
     word = str(state.get("state"))
     return Result(
         path=run.path,

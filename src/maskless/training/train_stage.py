@@ -51,6 +51,7 @@ def train_stage(
         steps=stage.steps,
         workers=hardware.workers,
     )
+    stage.trained_mpp = data.training.mpp
     hardware.prepare(stage)
     callbacks: list[Callback] = [
         Quiet(),

@@ -17,6 +17,7 @@ from maskless.data.points_csv import PointTable, read_points
 from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
 from maskless.signals import Item, Sample, Signal
+from maskless.spacing import spacing_of
 
 _TYPES = {"1": "positive", "2": "negative"}
 #: µm/px of a field of scale 1; nobody has stated it, see the docstring of the reader.
@@ -43,11 +44,13 @@ class Ki67Breast(Source):
     K is 3 to 30. Any folder that holds one of the three files is a field, whatever its name.
 
     Points outside the image (four of field_6) are left out, and of a point that is there twice (one of
-    field_14) one is kept; `prepare` counts both. They are no problems: the owners published them so.
+    field_14) one is kept; `prepare` counts both. They are no problems: the owners published them so. Points
+    that all lie outside are another image's.
 
     µm/px is not stated. A nucleus is about 22 px across at scale 1, as it is in MultiOrgan at 0.25 µm/px, so
     0.25 is taken for scale 1 and 0.5 for scale 0.5: nominal, but right between the fields, so that a model
-    sees nuclei of one size. Without fields.csv no spacing is known. Areas in µm² are nominal too.
+    sees nuclei of one size. Without fields.csv no spacing is known; where there is one, it has a line for
+    every field. Areas in µm² are nominal too.
 
     Splits: 'fixed' is ours, 16 / 4 / 8 by number: test is 3, 7, 10, 14, 17, 21, 24, 28 (K mod 7 is 0 or 3),
     val is 5, 12, 19, 26 (K mod 7 is 5), and the rest is train. Each part has a field of scale 1 at least.
@@ -90,7 +93,7 @@ class Ki67Breast(Source):
         if Signal.IMAGE in stored:
             sample.signals[Signal.IMAGE] = read_image(image)
         if stored & {Signal.POINTS, Signal.CLASSES}:
-            table = _cleaned(_markers(points), image_size(image))
+            table = _inside(points, image_size(image))
             sample.signals[Signal.POINTS] = table.points
             sample.signals[Signal.CLASSES] = dict(enumerate(table.classes or ()))
         if Signal.REGION in stored:
@@ -112,7 +115,7 @@ class Ki67Breast(Source):
         for name in self._names:
             image, points, region, *_ = self.files(_item(name))
             size, of_image = decoded_size(image)
-            found += of_image + problem_of(_markers, points) + problem_of(read_binary, region, size)
+            found += of_image + problem_of(_inside, points, size) + problem_of(read_binary, region, size)
         return found
 
     def extra(self) -> list[str]:
@@ -158,7 +161,7 @@ class Ki67Breast(Source):
 
     def _scale(self, name: str) -> float | None:
         """The scale of a field; None if there is no table of them. Raises UserError if it lacks the field."""
-        if self._scales and name not in self._scales:
+        if self._table.exists() and name not in self._scales:
             raise UserError(f"{self._table} has no line for {name}, so its scale is unknown")
         return self._scales.get(name)
 
@@ -169,21 +172,27 @@ class Ki67Breast(Source):
 
 
 def _read_scales(file: Path) -> dict[str, float]:
-    """Scale by field, from a CSV with these two columns. Raises UserError naming the line."""
+    """Scale by field, from a CSV with these two columns. Raises UserError naming line or field."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             if not {"field", "scale"} <= set(reader.fieldnames or ()):
                 raise UserError(f"{file} must have the columns field and scale")
-            found = {}
+            found: dict[str, float] = {}
             for line in reader:
-                scale = _positive(line["scale"])
+                field, scale = line["field"], _positive(line["scale"])
                 if scale is None:
                     raise UserError(
                         f"{file}, line {reader.line_num}: scale is {line['scale']!r}, where a number above "
                         "0 is expected (1, or 0.5 for half size)"
                     )
-                found[line["field"]] = scale
+                try:
+                    spacing_of(_NOMINAL_MPP / scale)
+                except UserError as error:
+                    raise UserError(f"{file} has the scale {scale:g} for {field}: {error}") from error
+                if field in found:
+                    raise UserError(f"{file}, line {reader.line_num}: {field} is there already: keep one")
+                found[field] = scale
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{file} is no readable CSV in UTF-8: {error}") from error
     return found
@@ -206,6 +215,16 @@ def _markers(file: Path) -> PointTable:
         if word not in _TYPES:
             raise UserError(f"{file}, line {line}: type is {word!r}, where 1 (positive) or 2 is expected")
     return PointTable(table.points, [_TYPES[word] for word in table.classes], table.lines)
+
+
+def _inside(file: Path, size: tuple[int, int] | None) -> PointTable:
+    """The points of a field that count; all if the size of its image is not known. None inside: UserError."""
+    table = _markers(file)
+    if size is None:
+        return table
+    if len(table.points) and table.outside(size).all():
+        raise UserError(f"{file} has no point in its image of {size[0]} x {size[1]} px: is it another's?")
+    return _cleaned(table, size)
 
 
 def _cleaned(table: PointTable, size: tuple[int, int]) -> PointTable:

@@ -27,12 +27,13 @@ _CACHED_UP_TO_PX = 512
 
 
 class Synthetic(Source):
-    """H&E or Ki67 tissue, rendered by maskless from optical density; see `maskless.data.synthetic.render`.
+    """H&E, Ki67 or HER2 tissue that maskless renders; see `maskless.data.synthetic.render`.
 
     There are no files: a tile is a pure function of `seed` and its part and number. `stain` is 'he' (classes
-    epithelial, lymphocyte, stromal) or 'ki67' (positive, negative), and shows the same nuclei either way;
-    tiles are `size_px` square at objective `power`, 10 / power µm/px; of a pair of powers each tile draws
-    its own, and the middle (25 to 64: 40) is the source's. `tiles` says how many there are of each
+    epithelial, lymphocyte, stromal), 'her2' (the same) or 'ki67' (positive, negative): the same nuclei;
+    tiles are `size_px` square at objective `power`, 10 / power µm/px. Of a pair of powers each tile draws its
+    own (`power_of`) and states the middle, 40 of 25 to 64: in published sets, too, the power that is stated is
+    not always the true one, and who learns from both holds at both. `tiles` says how many there are of each
     part. `scales` shows the tile's own field at 40x, 20x and 10x, in proportionate sizes.
 
     Splits: one, 'official'. Each tile is a patient of its own, 'train-0003' for one.
@@ -93,7 +94,7 @@ class Synthetic(Source):
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Render one tile. Raises UserError for an item that is not of this source."""
         index = self._index(item)
-        own_power = self._power(index)
+        own_power = self.power_of(item)
         tissue = self._render(index, self.size_px, own_power)
         # Copies, because what is read belongs to the reader and the cache must not change.
         sample = Sample(
@@ -104,8 +105,8 @@ class Synthetic(Source):
                 Signal.POINTS: tissue.points.copy(),
                 Signal.CLASSES: dict(tissue.classes),
             },
-            mpp=tissue.mpp,
-            power=tissue.power,
+            mpp=self.mpp,
+            power=self.power,
         )
         if Signal.SCALES in signals:
             sample.signals[Signal.SCALES] = {
@@ -129,10 +130,12 @@ class Synthetic(Source):
             raise UserError(f"synthetic has no tile {item.id!r}: it renders {self.tiles}")
         return PARTS.index(part) * _PART_LENGTH + n
 
-    def _power(self, index: int) -> float:
-        """Drawn for each tile, evenly on a logarithmic scale between the two powers."""
+    def power_of(self, item: Item) -> float:
+        """The true objective power of a tile: of a pair, drawn evenly on a logarithmic scale."""
         low, high = self.powers
-        return low * (high / low) ** generator(self.seed, index, "power").uniform() if low < high else high
+        if low == high:
+            return high
+        return low * (high / low) ** generator(self.seed, self._index(item), "power").uniform()
 
     def _render(self, index: int, size_px: int, power: float) -> Tissue:
         tile = _remembered if size_px <= _CACHED_UP_TO_PX else _rendered

@@ -86,7 +86,8 @@ def _he(t: Texture, drawing: Drawing, draw: np.random.Generator) -> tuple[_Map, 
 def _ki67(
     t: Texture, bodies: Bodies, drawing: Drawing, holds_ki67: NDArray[np.bool_], draw: np.random.Generator
 ) -> tuple[_Map, _Map]:
-    ground, haze, counterstain = draw.uniform(0.02, 0.16), draw.uniform(0, 0.06), draw.uniform(0.15, 0.55)
+    haze, counterstain = draw.uniform(0, 0.06), draw.uniform(0.15, 0.55)
+    ground = counterstain * draw.uniform(0.05, 0.4)  # a counterstain is chosen to show nuclei
     strength = holds_ki67 * (0.3 + 1.4 * bodies.chance[:, 6] ** 1.3) * draw.uniform(0.6, 1.2)
     ki67 = of_owner(strength, drawing.owner.astype(np.intp))
     spread = draw.uniform(0.2, 0.6)
@@ -94,11 +95,9 @@ def _ki67(
         draw.uniform(0, 0.25) ** 1.5 * t.basophilia * t.present
     )  # of antibody that binds where it should not
     dab = _over(_ground(t, haze, haze) + blot, t, ki67 * (1 - spread + spread * t.chromatin.clip(0, 1.5)))
-    # Pale nuclei stand beside dark ones: how far varies from slide to slide.
-    shade = of_owner(1 - draw.uniform(0, 0.7) * bodies.chance[:, 7], drawing.owner.astype(np.intp))
-    blue = counterstain * shade * _counterstained(t) * (1 - 0.5 * (ki67 > 0))
+    blue = counterstain * _counterstained(t) * (1 - 0.5 * (ki67 > 0))
     cytoplasm = _ground(t, ground, ground * draw.uniform(0.7, 1.6))
-    cytoplasm += draw.uniform(0, 0.35) ** 1.6 * t.mottle * t.present
+    cytoplasm += counterstain * draw.uniform(0, 0.6) ** 1.6 * t.mottle * t.present
     haematoxylin = _over(cytoplasm, t, blue)
     return haematoxylin + 0.04 * t.red_cell, dab + draw.uniform(0.05, 0.25) * t.red_cell
 
