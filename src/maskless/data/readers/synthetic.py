@@ -32,9 +32,9 @@ class Synthetic(Source):
     There are no files: a tile is a pure function of `seed` and its part and number. `stain` is 'he' (classes
     epithelial, lymphocyte, stromal), 'her2' (the same) or 'ki67' (positive, negative): the same nuclei;
     tiles are `size_px` square at objective `power`, 10 / power µm/px. Of a pair of powers each tile draws its
-    own (`power_of`) and states the middle, 40 of 25 to 64: in published sets, too, the power that is stated is
-    not always the true one, and who learns from both holds at both. `tiles` says how many there are of each
-    part. `scales` shows the tile's own field at 40x, 20x and 10x, in proportionate sizes.
+    own (`power_of`) and states the middle, 40 of 25 to 64: in published sets, too, the stated power is not
+    always the true one, and who learns from both holds at both. `tiles` says how many there are of each part.
+    `scales` shows the tile's own field at 40x, 20x and 10x, in proportionate sizes.
 
     Splits: one, 'official'. Each tile is a patient of its own, 'train-0003' for one.
 
