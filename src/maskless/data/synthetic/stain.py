@@ -86,8 +86,7 @@ def _he(t: Texture, drawing: Drawing, draw: np.random.Generator) -> tuple[_Map, 
 def _ki67(
     t: Texture, bodies: Bodies, drawing: Drawing, holds_ki67: NDArray[np.bool_], draw: np.random.Generator
 ) -> tuple[_Map, _Map]:
-    haze, counterstain = draw.uniform(0, 0.06), draw.uniform(0.15, 0.55)
-    ground = counterstain * draw.uniform(0.05, 0.4)  # a counterstain is chosen to show nuclei
+    ground, haze, counterstain = draw.uniform(0.02, 0.16), draw.uniform(0, 0.06), draw.uniform(0.15, 0.55)
     strength = holds_ki67 * (0.3 + 1.4 * bodies.chance[:, 6] ** 1.3) * draw.uniform(0.6, 1.2)
     ki67 = of_owner(strength, drawing.owner.astype(np.intp))
     spread = draw.uniform(0.2, 0.6)
@@ -97,7 +96,7 @@ def _ki67(
     dab = _over(_ground(t, haze, haze) + blot, t, ki67 * (1 - spread + spread * t.chromatin.clip(0, 1.5)))
     blue = counterstain * _counterstained(t) * (1 - 0.5 * (ki67 > 0))
     cytoplasm = _ground(t, ground, ground * draw.uniform(0.7, 1.6))
-    cytoplasm += counterstain * draw.uniform(0, 0.6) ** 1.6 * t.mottle * t.present
+    cytoplasm += draw.uniform(0, 0.35) ** 1.6 * t.mottle * t.present
     haematoxylin = _over(cytoplasm, t, blue)
     return haematoxylin + 0.04 * t.red_cell, dab + draw.uniform(0.05, 0.25) * t.red_cell
 
