@@ -35,6 +35,11 @@ def test_the_wheel_holds_the_configuration_and_the_launcher(site: Path) -> None:
     assert not list(site.glob("tests")) + list(site.glob("conf"))
 
 
+def test_the_wheel_holds_the_models(site: Path) -> None:
+    names = {path.name for path in site.glob("maskless/models/*")}
+    assert names == {"rendered-he.safetensors", "rendered-ihc.safetensors"}
+
+
 def test_it_answers_and_scores_as_the_checkout_does(site: Path, tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
