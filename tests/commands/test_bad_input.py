@@ -20,8 +20,8 @@ SLIPS = {
     "train dataset=multiorgn": "there is no dataset 'multiorgn'; did you mean 'multiorgan'?",
     "train hardware=a10": "there is no hardware 'a10'; did you mean 'a100'?",
     "train preset=tniy": "there is no preset 'tniy'; did you mean 'tiny'?",
-    "train postprocess=bondary": (
-        "there is no postprocess 'bondary'; did you mean 'boundary' or 'boundary_smooth'?"
+    "train postprocess=scale_atention": (
+        "there is no postprocess 'scale_atention'; did you mean 'scale_attention'?"
     ),
     "train prior=synthtic": "there is no dataset 'synthtic'; did you mean 'synthetic'?",
     "train test=synthtic": "there is no dataset 'synthtic'; did you mean 'synthetic'?",
