@@ -100,6 +100,7 @@ def test_counts_and_the_index_are_printed_and_summed_up(cli, images, tmp_path):
         (f"field {k}.png", name, "6", str(k)) for k in range(3) for name in ("", "left half")
     ]  # fmt: skip
     assert done.out == (
+        "what is used knows no scale of its own: the given one changes no outline, only µm²\n"
         "field 0.png: 6 nuclei, 0 positive, labelling index 0.0 % (95 % interval 0.0 to 39.0)\n"
         "  left half: 6 nuclei, 0 positive, labelling index 0.0 % (95 % interval 0.0 to 39.0)\n"
         "field 1.png: 6 nuclei, 1 positive, labelling index 16.7 % (95 % interval 3.0 to 56.4)\n"
@@ -133,6 +134,15 @@ def test_a_power_is_a_spacing(cli, images, tmp_path):
     assert cli(*THRESHOLD, *one, f"output={tmp_path / 'b'}", "mpp=0.5").code == 0
     assert content(tmp_path / "a") == content(tmp_path / "b")
     assert summary(tmp_path / "a")[0]["mpp"] == "0.5"
+
+
+def test_a_scale_that_changes_nothing_is_no_secret(cli, images, trained, tmp_path):
+    said = "knows no scale of its own"
+    assert said in cli(*THRESHOLD, f"input={images}", f"output={tmp_path / 'a'}", "mpp=0.5").out
+    assert said not in cli(*THRESHOLD, f"input={images}", f"output={tmp_path / 'b'}").out
+    done = cli("predict", f"run={trained}", f"input={images}", f"output={tmp_path / 'c'}", "mpp=0.5")
+    assert done.code == 0
+    assert said not in done.out
 
 
 def test_what_is_known_of_the_spacing_is_said(cli, images, tmp_path):

@@ -51,6 +51,8 @@ def run(config: Config) -> None:
     errors = console if bars(config["progress"]) and sys.stderr.isatty() else Console(stderr=True)
     if model := _model(config):
         _print(_introduced(read_header(model)), console)
+    if mpp is not None and getattr(analysis.segmenter, "mpp", None) is None:
+        _print("what is used knows no scale of its own: the given one changes no outline, only µm²", console)
     done: list[Predicted] = []
     _forget_summary(output)
     try:
