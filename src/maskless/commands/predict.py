@@ -15,17 +15,17 @@ from maskless import __version__
 from maskless.build import build
 from maskless.commands.compose import Config
 from maskless.commands.objects import build_hardware, build_method, name_of, refuse_two_of
+from maskless.commands.predict_said import introduced, lines, sentences
 from maskless.commands.progress import bars, tracked
 from maskless.errors import PartlyDone, UserError, did_you_mean
 from maskless.inference.analysis import Analysis
 from maskless.inference.files import Predicted, image_files, predict_files
 from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
-from maskless.inference.summary import SUMMARY, Row, is_something_else, write_summary
-from maskless.labelling_index import labelling_index
+from maskless.inference.summary import SUMMARY, is_something_else, write_summary
 from maskless.loading import as_segmenter, load
 from maskless.measure import STAINS
-from maskless.model_file import Header, known_model, read_header
+from maskless.model_file import known_model, read_header
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.spacing import spacing_of
@@ -50,7 +50,7 @@ def run(config: Config) -> None:
     console = get_console()  # that of the progress bar, which it prints above
     errors = console if bars(config["progress"]) and sys.stderr.isatty() else Console(stderr=True)
     if model := _model(config):
-        _print(_introduced(read_header(model)), console)
+        _print(introduced(read_header(model)), console)
     if mpp is not None and getattr(analysis.segmenter, "mpp", None) is None:
         _print("what is used knows no scale of its own: the given one changes no outline, only µm²", console)
     done: list[Predicted] = []
@@ -59,7 +59,7 @@ def run(config: Config) -> None:
         predicted = predict_files(analysis, files, output, formats, settings, region)
         for one in tracked(predicted, "predict", len(files), config["progress"]):
             done.append(one)
-            for line in _lines(one):
+            for line in lines(one):
                 _print(line, console)
             if one.problem and len(files) > 1:
                 _print(f"skipped: {one.problem}", errors)
@@ -70,7 +70,7 @@ def run(config: Config) -> None:
     finally:
         _summarise(output, settings)
     _refuse_nothing(done)
-    for sentence in _sentences(done, output):
+    for sentence in sentences(done, output):
         _print(sentence, console)
     _say_skipped(done)
 
@@ -94,12 +94,6 @@ def _segmenter(config: Config) -> Segmenter:
 def _model(config: Config) -> Path | None:
     """The file of the model that was asked for. Raises UserError if there is none."""
     return known_model(config["model"]) if config["model"] else None
-
-
-def _introduced(header: Header) -> str:
-    """What a model is: in the words of who made it, or else what it learnt from and its licence."""
-    about = header.about or (f"learnt from {', '.join(header.trained_on)}; licence: {header.licence}.",)
-    return " ".join([f"{header.name}:", *about])
 
 
 def _identity(config: Config) -> str:
@@ -167,41 +161,9 @@ def _refuse_clashes(files: Sequence[Path], output: Path, region: Path | None) ->
 # -- what is said --------------------------------------------------------------------------------------------
 
 
-def _lines(one: Predicted) -> list[str]:
-    """What is printed of an image as soon as it is through: its nuclei, and those of each region."""
-    if one.problem or one.done_before:
-        return []
-    spacing = f" ({one.rows[0]['mpp']:g} µm/px, as the file says)" if one.mpp_is_stated else ""
-    lines = [f"{one.rows[0]['image']}: {_counts(one.rows[0])}{spacing}"]
-    return [*lines, *(f"  {row['region']}: {_counts(row)}" for row in one.rows[1:]), *one.notes]
-
-
 def _print(line: str, console: Console) -> None:
     """As it is: names may hold anything."""
     console.print(line, soft_wrap=True, highlight=False, markup=False, emoji=False)
-
-
-def _counts(row: Row) -> str:
-    nuclei = f"{row['nuclei']} nuclei"
-    if row["positive"] is None:
-        return nuclei
-    index = labelling_index(row["positive"], row["negative"])
-    return f"{nuclei}, {row['positive']} positive, labelling index {index}"
-
-
-def _sentences(done: Sequence[Predicted], output: Path) -> list[str]:
-    """What is printed in the end."""
-    said = []
-    if before := sum(one.done_before for one in done):
-        said.append(f"{before} of {len(done)} {'was' if before == 1 else 'were'} done before")
-    unknown = [one for one in done if one.rows and one.rows[0]["mpp"] is None]
-    if unknown:
-        whose = "the image" if len(done) == 1 else f"{len(unknown)} of {len(done)} images"
-        said.append(
-            f"no µm/px is known of {whose}, so the scale is taken to be what the method expects, and areas "
-            "in µm² are left out: mpp= or power= gives it"
-        )
-    return [*said, f"written to {output}"]
 
 
 def _refuse_nothing(done: Sequence[Predicted]) -> None:
