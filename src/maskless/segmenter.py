@@ -4,23 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice, product
 from typing import Literal, Protocol, runtime_checkable
 
-import cv2
 import numpy as np
 import torch
 
 from maskless.errors import UserError
+from maskless.resizing import MAX_PIXELS, resized, resized_labels
 from maskless.seams import LabelledWindow, compact, stitch
-from maskless.spacing import spacing_of
+from maskless.spacing import same_spacing, spacing_of
 from maskless.windows import Orientation, Tiling, View, Window
 
 #: Beyond this ratio of two plausible pixel spacings, one of them is wrong.
 MOST_RESAMPLING = 16
-#: More (about 12,000 x 12,000, as much as an image file may have) are not segmented at once.
-MAX_PIXELS = 150_000_000
-#: Spacings that differ by less than this are the same one, measured twice.
-SAME_MPP = 0.01
-_WEIGHTS = (1, 2, 2, 1)  # of four pixels in a row, by which a centre between the middle two goes
-_BAND_ROWS = 256  # of labels resized at once, for memory's sake
 
 #: Test-time averaging by name: the orientations in which the network sees the image.
 ORIENTATIONS: Mapping[str, tuple[Orientation, ...]] = {
@@ -109,7 +103,7 @@ class MapSegmenter:
             predicted = self._predicted(resampled)
             windows = [LabelledWindow(*window.corner_px, self._labels(maps)) for window, maps in predicted]
             labels = stitch(windows, resampled.shape[:2])
-        return compact(_resized_labels(labels, image.shape[:2]))
+        return compact(resized_labels(labels, image.shape[:2]))
 
     def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The joined maps by name, float32 (H, W) or (C, H, W); with 'own', each pixel from one window."""
@@ -127,7 +121,7 @@ class MapSegmenter:
                 f"the image is said to have {spacing:g} µm/px, but the model was trained at {self.mpp:g} "
                 "µm/px: give the image's spacing as mpp=..., in µm/px"
             )
-        if abs(ratio - 1) <= SAME_MPP:
+        if same_spacing(spacing, self.mpp):
             return image
         height, width = (max(1, round(side * ratio)) for side in image.shape[:2])
         if height * width > MAX_PIXELS:
@@ -136,7 +130,7 @@ class MapSegmenter:
                 f"{height} px at the model's {self.mpp:g} µm/px, and more than {MAX_PIXELS // 10**6} million "
                 "are too many at once: cut it into smaller images, or mend mpp= or power= if that is wrong"
             )
-        return _resized(image, (height, width))
+        return resized(image, (height, width))
 
     def _joined(self, image: np.ndarray) -> dict[str, np.ndarray]:
         """The maps of the whole image; each window is added to them as it comes."""
@@ -189,64 +183,11 @@ class MapSegmenter:
         return labels.astype(np.int32, copy=False)
 
 
-def _resized(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A (h, w) or (h, w, 3) array at another size: area means when shrinking, linear when enlarging."""
-    shrinks = shape[0] * shape[1] < array.shape[0] * array.shape[1]
-    return cv2.resize(array, shape[1::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
 def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if values.shape[-2:] == shape:
         return values
     channels = values.reshape(-1, *values.shape[-2:])
-    return np.stack([_resized(channel, shape) for channel in channels]).reshape(*values.shape[:-2], *shape)
-
-
-def _resized_labels(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Labels int32 (h, w) at another size (H, W), each pixel from the pixel that holds its centre.
-
-    Where labels are made smaller, a centre can lie between pixels, as at half the size. To take the pixel on
-    one side would move every nucleus. So the two count, and half as much the next beyond them: the label of
-    most weight has the pixel, and of several the largest id, so that no direction decides.
-    """
-    if labels.shape == shape:
-        return labels
-    rows, cols = (_around_centres(old, new) for old, new in zip(labels.shape, shape, strict=True))
-    if labels.size < np.prod(shape):
-        return labels[rows[:, 2, None], cols[:, 2]]
-    bands = (rows[top : top + _BAND_ROWS] for top in range(0, shape[0], _BAND_ROWS))
-    return np.concatenate([_weightiest(labels, band, cols) for band in bands])
-
-
-def _around_centres(old: int, new: int) -> np.ndarray:
-    """Which of `old` pixels along an axis count for each of `new`, (new, 4): of weights `_WEIGHTS`.
-
-    All four are the pixel that holds the centre, unless this lies between two.
-    """
-    centres = (2 * np.arange(new) + 1) * old  # in 1 / (2 new) of an old pixel
-    before, after = (centres - 1) // (2 * new), centres // (2 * new)
-    gap = after - before
-    return np.clip(np.stack([before - gap, before, after, after + gap], axis=1), 0, old - 1)
-
-
-def _weightiest(labels: np.ndarray, rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
-    """The label of most weight, (H, W), where `rows` (H, 4) cross `cols` (W, 4); of several the largest."""
-    result = labels[rows[:, 1, None], cols[:, 1]]
-    mixed = np.zeros(result.shape, bool)  # few pixels are: those on outlines
-    for row in rows.T:
-        in_rows = labels[row]
-        for col in cols.T:
-            mixed |= in_rows.take(col, axis=1) != result
-    i, j = np.nonzero(mixed)
-    samples = [labels[row[i], col[j]] for row, col in product(rows.T, cols.T)]
-    weights = [a * b for a, b in product(_WEIGHTS, _WEIGHTS)]
-    best, most = result[i, j], np.zeros(len(i), int)
-    for label in samples:
-        weight = sum(w * (sample == label) for w, sample in zip(weights, samples, strict=True))
-        better = (weight > most) | ((weight == most) & (label > best))
-        best, most = np.where(better, label, best), np.where(better, weight, most)
-    result[i, j] = best
-    return result
+    return np.stack([resized(channel, shape) for channel in channels]).reshape(*values.shape[:-2], *shape)
 
 
 def _check_image(image: np.ndarray) -> None:

@@ -10,6 +10,7 @@ PLAUSIBLE_MPP = (0.02, 20.0)
 #: Powers of objectives. Below stands a spacing, above the power of the whole microscope, eyepiece included.
 PLAUSIBLE_POWER = (1.25, 160.0)
 
+_SAME = 0.01  # relative to each other: measured twice
 _MPP_TIMES_POWER = 10.0  # a scanner's 40x has about 0.25 µm/px
 _MOST_DISAGREEMENT = 4 / 3  # cameras differ: scanners' 40x lie between 0.22 and 0.28 µm/px
 _READ_AS_POWER = (10.0, 20.0)  # at 10 µm/px a nucleus is a pixel
@@ -42,6 +43,11 @@ def spacing_of(mpp: float | None = None, power: float | None = None) -> float | 
             "give the one that you are sure of"
         )
     return float(mpp)
+
+
+def same_spacing(mpp: float, other_mpp: float) -> bool:
+    """Whether two spacings differ by 1 % at most, and are the same one, measured twice."""
+    return abs(mpp / other_mpp - 1) <= _SAME
 
 
 def is_plausible(mpp: object) -> TypeGuard[float]:

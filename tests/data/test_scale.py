@@ -73,3 +73,11 @@ def test_training_samples_are_of_one_scale():
     read = {item.id: module.training._read(Role.MAIN, item) for item in module.training.items[Role.MAIN]}
     shapes = [read[f"train-000{k}"][Signal.IMAGE].shape[0] for k in range(3)]
     assert shapes == [64, 32, 64]
+
+
+def test_nuclei_stay_where_they_are_when_an_image_shrinks():
+    rows, cols = np.indices((120, 120))
+    instances = (np.hypot(rows - 59, cols - 61) <= 11).astype(np.int32)
+    coarser = at_spacing(Sample(Item("a", "a"), {Signal.INSTANCES: instances}, mpp=0.25), 0.5)
+    found = np.argwhere(coarser[Signal.INSTANCES]).mean(0)
+    np.testing.assert_allclose(2 * (found + 0.5) - 0.5, [59, 61], atol=0.05)

@@ -7,7 +7,6 @@ from PIL import Image, UnidentifiedImageError
 
 from maskless.data.tiff import (
     BITS,
-    MAX_PIXELS,
     ORIENTATION,
     SIGNATURES,
     damaged,
@@ -17,6 +16,7 @@ from maskless.data.tiff import (
     unusual,
 )
 from maskless.errors import UserError
+from maskless.resizing import MAX_PIXELS
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 #: What is often found under an image's name, by how it begins.

@@ -1,17 +1,14 @@
 """One scale for all that a method learns from: images of another known spacing are resampled to it."""
 
 from collections import Counter
-from typing import Final
+from typing import Any
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from maskless.data.source import Source
+from maskless.resizing import resized, resized_labels
 from maskless.signals import Sample, Signal
-
-#: Spacings that differ by less than this, relative to each other, are the same one, measured twice.
-_SAME: Final = 0.01
+from maskless.spacing import same_spacing
 
 
 def training_spacing(source: Source) -> float | None:
@@ -30,32 +27,21 @@ def training_spacing(source: Source) -> float | None:
 
 
 def at_spacing(sample: Sample, mpp: float | None) -> Sample:
-    """The sample at `mpp` µm/px: the image interpolated, by area where it shrinks; ids by nearest pixel.
+    """The sample at `mpp` µm/px: the image interpolated, and ids as `resizing` has them.
 
     The sample itself where either spacing is unknown, or both are the same within 1 %.
     """
-    if mpp is None or sample.mpp is None or abs(sample.mpp / mpp - 1) <= _SAME:
+    if mpp is None or sample.mpp is None or same_spacing(sample.mpp, mpp):
         return sample
     ratio = sample.mpp / mpp
-    resampled = {
-        signal: _resized(value, ratio, smooth=signal is Signal.IMAGE)
-        if isinstance(value, np.ndarray) and signal is not Signal.POINTS
-        else value
-        for signal, value in sample.signals.items()
-    }
-    if Signal.POINTS in resampled:
-        # Pixel centres lie at half numbers of the image's own unit, which is what is stretched.
-        resampled[Signal.POINTS] = ((sample[Signal.POINTS] + 0.5) * ratio - 0.5).astype(np.float32)
+    resampled = {signal: _at(signal, value, ratio) for signal, value in sample.signals.items()}
     return Sample(sample.item, resampled, mpp=mpp, power=sample.power)
 
 
-def _resized(values: NDArray, ratio: float, smooth: bool) -> NDArray:
-    height, width = (max(1, round(side * ratio)) for side in values.shape[:2])
-    if smooth:
-        how = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(values, (width, height), interpolation=how))
-    rows, columns = (
-        ((2 * np.arange(new) + 1) * old // (2 * new))
-        for new, old in zip((height, width), values.shape, strict=True)
-    )
-    return np.ascontiguousarray(values[rows[:, None], columns])
+def _at(signal: Signal, value: Any, ratio: float) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    if signal is Signal.POINTS:  # of pixel centres, which lie at half numbers of what is stretched
+        return ((value + 0.5) * ratio - 0.5).astype(np.float32)
+    height, width = (max(1, round(side * ratio)) for side in value.shape[:2])
+    return (resized if signal is Signal.IMAGE else resized_labels)(value, (height, width))

@@ -14,12 +14,11 @@ from PIL import Image
 from maskless.data.ome import ome_pixels
 from maskless.data.pixels import eight_bits, on_white, turned
 from maskless.errors import UserError
+from maskless.resizing import MAX_PIXELS
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
 
-#: More than this (about 12,000 x 12,000) is not decoded at once: a tiny file can claim to be enormous.
-MAX_PIXELS = 150_000_000
 #: How a TIFF begins: up to 4 GB or a BigTIFF, in either order of bytes.
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 

@@ -17,8 +17,9 @@ from maskless.errors import UserError, did_you_mean
 from maskless.metrics import HIGHER_IS_BETTER, STANDARD, aji, all_scores, object_dice
 from maskless.postprocess.chain import Chain
 from maskless.postprocess.parameters import changed, parameters_of, space_around
-from maskless.segmenter import SAME_MPP, MapSegmenter, Segmenter
+from maskless.segmenter import MapSegmenter, Segmenter
 from maskless.signals import Signal
+from maskless.spacing import same_spacing
 
 #: Results of steps that are kept from chain to chain, over all images.
 KEPT_BYTES = 512 * 2**20
@@ -165,7 +166,7 @@ def observe(segmenter: Segmenter, source: Source, chain: Chain) -> Iterator[Obse
     trained = getattr(segmenter, "mpp", None)
     for item in source.items("val"):
         sample = complete(source.read(item, source.to_score), source.to_score)
-        if sample.mpp and trained and abs(sample.mpp / trained - 1) > SAME_MPP:
+        if sample.mpp and trained and not same_spacing(sample.mpp, trained):
             raise UserError(
                 f"search=postprocess works at the spacing that the method was trained at, {trained:g} µm/px, "
                 f"and {item.id} of {source.name} has {sample.mpp:g} µm/px: search on images of that spacing"
