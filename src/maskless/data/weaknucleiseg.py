@@ -12,17 +12,22 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from maskless.data.checks import decoded_size, problem_of
-from maskless.data.images import read_labels
+from maskless.data.derive import complete, to_read
+from maskless.data.images import image_size, read_image, read_labels
 from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
-from maskless.signals import Item
+from maskless.signals import Item, Sample, Signal
 
 _OFFICIAL = "train_val_test.json"
 _N_FOLDS = 10
 _PARTS = (*PARTS, "testA", "testB")
 
 ItemOf = Callable[[str], Item]
+ReadInstances = Callable[[Path, tuple[int, int]], NDArray[np.int32]]
 
 
 def is_there(path: Path) -> bool:
@@ -34,6 +39,20 @@ def files(path: Path, item: Item) -> list[Path]:
     """The image and its label image."""
     images, labels = _folders(path)
     return [images / f"{item.id}.png", labels / f"{item.id}_label.png"]
+
+
+def read(
+    source: Source, item: Item, signals: Collection[Signal], instances: ReadInstances = read_labels
+) -> Sample:
+    """Asked-for signals of an image and its labels; `instances` reads these and checks them for its size."""
+    image, labels = source.files(item)
+    sample = Sample(item, mpp=source.mpp, power=source.power)
+    stored = to_read(signals, source.may_offer)
+    if Signal.IMAGE in stored:
+        sample.signals[Signal.IMAGE] = read_image(image)
+    if Signal.INSTANCES in stored:
+        sample.signals[Signal.INSTANCES] = instances(labels, image_size(image))
+    return complete(sample, signals)
 
 
 def splits(source: Source, item_of: ItemOf) -> dict[str, Split]:

@@ -6,8 +6,6 @@ from typing import ClassVar
 
 from maskless.data import weaknucleiseg
 from maskless.data.barcode import tcga_item
-from maskless.data.derive import complete, to_read
-from maskless.data.images import image_size, read_image, read_labels
 from maskless.data.source import Source, Split
 from maskless.signals import Item, Sample, Signal
 
@@ -59,14 +57,7 @@ class MultiOrgan(Source):
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Labels are checked against the size of their image, whether or not the image is asked for."""
-        image, labels = self.files(item)
-        sample = Sample(item, mpp=self.mpp, power=self.power)
-        stored = to_read(signals, self.may_offer)
-        if Signal.IMAGE in stored:
-            sample.signals[Signal.IMAGE] = read_image(image)
-        if Signal.INSTANCES in stored:
-            sample.signals[Signal.INSTANCES] = read_labels(labels, image_size(image))
-        return complete(sample, signals)
+        return weaknucleiseg.read(self, item, signals)
 
     def files(self, item: Item) -> list[Path]:
         """The image and its label image."""

@@ -12,8 +12,7 @@ from scipy import ndimage
 from maskless.data import weaknucleiseg
 from maskless.data.checks import decoded_size, problem_of
 from maskless.data.companions import by_name
-from maskless.data.derive import complete, to_read
-from maskless.data.images import image_size, read_binary, read_image, read_labels
+from maskless.data.images import read_binary, read_labels
 from maskless.data.source import Source, Split
 from maskless.signals import Item, Sample, Signal
 
@@ -79,15 +78,7 @@ class TNBC(Source):
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Labels are checked against the size of their image, whether or not the image is asked for."""
-        image, labels = self.files(item)
-        sample = Sample(item, mpp=self.mpp, power=self.power)
-        stored = to_read(signals, self.may_offer)
-        if Signal.IMAGE in stored:
-            sample.signals[Signal.IMAGE] = read_image(image)
-        if Signal.INSTANCES in stored:
-            read = _components if self._is_owners else read_labels
-            sample.signals[Signal.INSTANCES] = read(labels, image_size(image))
-        return complete(sample, signals)
+        return weaknucleiseg.read(self, item, signals, _components if self._is_owners else read_labels)
 
     def files(self, item: Item) -> list[Path]:
         """The image, and its label image or mask."""

@@ -90,9 +90,8 @@ def _ki67(
     strength = holds_ki67 * (0.3 + 1.4 * bodies.chance[:, 6] ** 1.3) * draw.uniform(0.6, 1.2)
     ki67 = of_owner(strength, drawing.owner.astype(np.intp))
     spread = draw.uniform(0.2, 0.6)
-    blot = (
-        draw.uniform(0, 0.25) ** 1.5 * t.basophilia * t.present
-    )  # of antibody that binds where it should not
+    # Antibody that binds where it should not.
+    blot = draw.uniform(0, 0.25) ** 1.5 * t.basophilia * t.present
     dab = _over(_ground(t, haze, haze) + blot, t, ki67 * (1 - spread + spread * t.chromatin.clip(0, 1.5)))
     blue = counterstain * _counterstained(t) * (1 - 0.5 * (ki67 > 0))
     cytoplasm = _ground(t, ground, ground * draw.uniform(0.7, 1.6))
