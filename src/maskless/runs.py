@@ -5,7 +5,8 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     run.json        id, command, versions, commit, machine
     state.json      running, finished, or failed and why
     data.json       what was read: fingerprint, split, licence
-    checkpoints/    best.ckpt (by the method's own rule), last.ckpt
+    checkpoints/    best.ckpt (by the method's own rule), last.ckpt; of an earlier stage, spn-best.ckpt and so on
+    stages/         the maps that a stage left of the training images, for the next to learn from
     chain.yaml      the post-processing that a search chose since, in place of the configuration's
     search.csv      a row a chain that the search tried
     metrics.csv     a row an epoch
@@ -157,17 +158,26 @@ class Run:
             if not finished:
                 self.mark("finished")
 
-    def checkpoint(self, name: str) -> Path:
-        """Where the checkpoint `best` or `last` is, or will be."""
-        return self.path / "checkpoints" / f"{name}.ckpt"
+    def checkpoint(self, name: str, stage: str = "") -> Path:
+        """Where the checkpoint `best` or `last` is, or will be: the method's, or that of an earlier stage."""
+        return self.path / "checkpoints" / f"{stage}-{name}.ckpt".removeprefix("-")
+
+    def best_of(self, stage: str = "") -> Path:
+        """The best checkpoint, or the last where nothing could choose. Raises UserError if there is none."""
+        for name in ("best", "last"):
+            if self.checkpoint(name, stage).is_file():
+                return self.checkpoint(name, stage)
+        of_stage = f" of its stage {stage}" if stage else ""
+        raise UserError(f"{self.path} has no checkpoint{of_stage} yet; its state is {self.state.get('state')!r}")
 
     @property
     def best(self) -> Path:
-        """The best checkpoint, or the last where nothing could choose. Raises UserError if there is none."""
-        for name in ("best", "last"):
-            if self.checkpoint(name).is_file():
-                return self.checkpoint(name)
-        raise UserError(f"{self.path} has no checkpoint yet; its state is {self.state.get('state')!r}")
+        """`best_of` the whole method."""
+        return self.best_of()
+
+    def left(self, stage: str, signal: str) -> Path:
+        """The folder of the maps that a stage left of the training images."""
+        return self.path / "stages" / stage / signal
 
     # -- what it measured --------------------------------------------------------------------------------
 
@@ -177,14 +187,14 @@ class Run:
         return _read_csv(self.path / "metrics.csv")
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
-        """Add an epoch's row, in place of any row of this step or a later one."""
-        rows = [r for r in self.metrics if int(r["step"]) < int(row["step"])]
+        """Add an epoch's row, in place of any row of its stage of this step or a later one."""
+        rows = _up_to(self.metrics, row.get("stage"), int(row["step"]) - 1)
         self._write("metrics.csv", _to_csv([*rows, dict(row)]))
 
-    def trim_metrics(self, step: int) -> None:
-        """Drop the rows past `step`, which a resumed run is about to write again."""
+    def trim_metrics(self, stage: str, step: int) -> None:
+        """Drop a stage's rows past `step`, which a resumed run is about to write again."""
         if self.metrics:
-            self._write("metrics.csv", _to_csv([r for r in self.metrics if int(r["step"]) <= step]))
+            self._write("metrics.csv", _to_csv(_up_to(self.metrics, stage, step)))
 
     @property
     def scores(self) -> list[dict[str, str]]:
@@ -299,6 +309,11 @@ def _exclusive(parent: Path, name: str) -> Path:
             f"cannot write a run below {parent}: {error.strerror}; choose another runs_dir=FOLDER"
         ) from error
     raise UserError(f"{parent} already has 9999 runs called {name}")
+
+
+def _up_to(rows: Iterable[dict[str, Any]], stage: str | None, step: int) -> list[dict[str, Any]]:
+    """The rows without those of a stage past a step."""
+    return [row for row in rows if row.get("stage") != stage or int(row["step"]) <= step]
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ class Signal(StrEnum):
     CLASSES = "classes"  #: dict from id (or index of a point) to the name of its class
     REGION = "region"  #: uint8 (H, W), 1 = the annotation is complete here
     SCALES = "scales"  #: dict from objective power to an image of the same tissue
-    LABELS = "labels"  #: uint8 (H, W), 0 = background, 1 = nucleus, 255 = ignore
+    LABELS = "labels"  #: uint8 (H, W) or (H, W, K) for K opinions: 0 = background, 1 = nucleus, 255 = ignore
     PROBABILITY = "probability"  #: float16 (H, W), an earlier stage's map, 0 to 1
 
 
@@ -30,6 +30,9 @@ class Role(StrEnum):
     PRIOR = "prior"  #: masks of any stain, unpaired with the main source
     TARGET = "target"  #: images in the stain to translate into
 
+
+#: The value of `labels` where nothing is said.
+IGNORE = 255
 
 #: A signal that a reader need not store, because it follows from another one.
 DERIVED_FROM: Mapping[Signal, Signal] = {Signal.MASK: Signal.INSTANCES, Signal.POINTS: Signal.INSTANCES}

@@ -11,14 +11,15 @@ from skimage.data import immunohistochemistry
 
 from maskless.commands.compose import Config, run_command
 from maskless.errors import UserError
-from maskless.runs import Run
 
 #: Rendered H&E at 20x, about the scale of the photograph, whose brown cytoplasm is to it what eosin is.
 TISSUE = ["dataset=synthetic", "dataset.power=20"]
+#: What is trained beside the floor: from one point a nucleus, and from every nucleus' mask.
+LEARNT = ("point_supervised", "supervised")
 
 
 def run(config: Config) -> None:
-    """Train on rendered tissue, score beside the floor, segment a real photograph, write report.html."""
+    """Nothing drawn, points, masks: train on rendered tissue, score, segment a photograph, write report.html."""
     output = Path(config["output"])
     where = [f"runs_dir={output.parent}", f"study={output.name}"]
     photograph = output / "photograph" / "ihc.png"
@@ -29,19 +30,20 @@ def run(config: Config) -> None:
     Image.fromarray(immunohistochemistry()).save(photograph)
 
     before = set(output.glob("*/state.json"))
-    _maskless("train", "method=supervised", "preset=quick", *TISSUE, *where)
     _maskless("evaluate", "method=threshold", *TISSUE, *where)
-    made = [path.parent for path in set(output.glob("*/state.json")) - before]
-    trained, floor = sorted(made, key=lambda path: "threshold" in path.name)
-    _maskless("evaluate", f"run={trained}")
-    predicted = photograph.parent / "segmented"
-    _maskless("predict", f"run={trained}", f"input={photograph}", f"output={predicted}")
-
-    figures = Run.open(trained).path / "figures"
-    figures.mkdir(exist_ok=True)
-    shutil.copy(predicted / "ihc.png", figures / "photograph.png")
+    for method in LEARNT:
+        _maskless("train", f"method={method}", "preset=quick", *TISSUE, *where)
+    made = {path.parent for path in set(output.glob("*/state.json")) - before}
+    for method in LEARNT:
+        (trained,) = (path for path in made if path.name.startswith(method))
+        _maskless("evaluate", f"run={trained}")
+        predicted = photograph.parent / method
+        _maskless("predict", f"run={trained}", f"input={photograph}", f"output={predicted}")
+        figures = trained / "figures"
+        figures.mkdir(exist_ok=True)
+        shutil.copy(predicted / "ihc.png", figures / "photograph.png")
     report = output / "report.html"
-    _maskless("compare", f"runs=[{trained},{floor}]", f"output={report}")
+    _maskless("compare", f"runs=[{','.join(sorted(map(str, made)))}]", f"output={report}")
     Console(soft_wrap=True).print(f"\nopen [bold]{report}[/bold]", highlight=False)
 
 

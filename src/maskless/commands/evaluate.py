@@ -3,6 +3,7 @@
 With search= its post-processing is tuned on validation images first.
 """
 
+import shutil
 from pathlib import Path
 
 from maskless.commands.compose import Config
@@ -24,7 +25,7 @@ from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
 from maskless.inference.search import ChainSearch
-from maskless.loading import as_segmenter, load, model_stage
+from maskless.loading import as_segmenter, build_stage, load, model_stage
 from maskless.methods.stage import Stage
 from maskless.model_file import read_header, shipped
 from maskless.runs import Run
@@ -42,7 +43,7 @@ def run(config: Config) -> None:
     run, segmenter, source = made
     print(f"run: {run.path}")
     # A trained run is finished already: scoring it again changes nothing of that.
-    with run.recorded(finished=trained):
+    with run.recorded(finished=trained and not config["chain"]):
         if search:
             tune(
                 run,
@@ -66,6 +67,8 @@ def run(config: Config) -> None:
 
 def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> tuple[Run, Segmenter, Source]:
     run = Run.open(config["run"])
+    if config["chain"]:
+        run = _with_chain(run, config)
     segmenter = load(run.path, config["trust"], hardware)
     spec = config.get("dataset") or _where_data_is(run.config.get("dataset"), config["data_root"])
     source = build_source(spec, config)
@@ -75,6 +78,25 @@ def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> t
         search.chain_of(segmenter, source)
         refuse_other_data(run, source, given=bool(config.get("dataset")))
     return run, segmenter, source
+
+
+def _with_chain(run: Run, config: Config) -> Run:
+    """A run of its own with the weights of `run` and the post-processing that is asked for."""
+    stored = run.config
+    if not isinstance(stored.get("method"), dict) or stored.get("model"):
+        raise UserError(f"{run.path} has scored a model: postprocess= is for a run that was trained")
+    build_stage({**stored["method"], "chain": config["chain"]}, config["trust"])  # refuses what does not fit
+    weights = run.best
+    stored["method"]["chain"] = config["chain"]
+    stored["choices"] = {**stored.get("choices", {}), "postprocess": config["choices"].get("postprocess@chain")}
+    name = f"{name_of(stored, 'method')}-{stored['choices']['postprocess']}-{name_of(stored, 'dataset')}"
+    annotation = run.about.get("annotation")
+    made = Run.create(
+        config["runs_dir"], config["study"], f"{name}-{stored.get('seed')}", stored, config["command"], run.data,
+        annotation,
+    )  # fmt: skip
+    shutil.copyfile(weights, made.checkpoint("best"))
+    return made
 
 
 def _where_data_is(spec: Config | None, data_root: str | None) -> Config | None:

@@ -4,49 +4,65 @@ from collections.abc import Collection, Mapping
 from math import prod
 from pathlib import Path
 
-import cv2
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from maskless.atomic import write_atomically
+from maskless.build import build
 from maskless.commands.compose import Config
-from maskless.commands.objects import build_sources
+from maskless.commands.objects import build_sources, name_of
+from maskless.commands.preview import draw
 from maskless.commands.progress import tracked
 from maskless.data.census import Census, census
+from maskless.data.labeller import Labeller
+from maskless.data.pseudo_labels import PointLabels
 from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
 from maskless.signals import Role, Signal
-from maskless.writers.truth import colour_names, truth_overlay
-
-#: So many images of each part are drawn.
-_DRAWN = 4
-#: What can be drawn; what the source lacks is left out.
-_DRAWABLE = (Signal.INSTANCES, Signal.MASK, Signal.POINTS, Signal.CLASSES, Signal.REGION)
 
 
 def run(config: Config) -> None:
     """Print a row a part of the split, draw the first images; list every problem and where to get the set.
 
-    Raises UserError with the number of problems after they are all printed.
+    Raises UserError with the number of problems after they are all printed, and for labels that cannot be
+    made of the source.
     """
     source = build_sources(config)[Role.MAIN]
     console = Console(soft_wrap=True)
     problems = source.problems()
     sentences = [f"problem: {problem}" for problem in problems]
     if not problems:
+        labeller = _labeller(config, source)
         source.items("train")  # names the splits there are, if this is none
         split = source.splits()[source.split]
         found = {part: census(source, tracked(split.parts.get(part, ()), part)) for part in _parts(split)}
         console.print(_table(source, split, found))
-        if config["output"]:
-            sentences += _draw(source, split, Path(config["output"]), found)
+        if config["output"] or config["preview"]:
+            folder = Path(config["output"] or Path("prepared", source.name))
+            sentences += draw(source, split, folder, found, labeller)
     sentences += [f"note: {remark}" for remark in _extra(source)]
     sentences += [f"licence: {source.licence}", f"how to get it: {source.how_to_get}"]
     for sentence in sentences:
         console.print(sentence, highlight=False, markup=False)
     if problems:
         raise UserError(f"{source.name} has {len(problems)} problem{'s' * (len(problems) > 1)}, listed above")
+
+
+def _labeller(config: Config, source: Source) -> Labeller | None:
+    """What makes the labels to be drawn: the chosen one, and for a preview of points the usual one."""
+    if not config.get("labels"):
+        from_points = config["preview"] and PointLabels.needs <= source.offers
+        return PointLabels() if from_points else None
+    labeller = build(config["labels"], config["trust"])
+    name = name_of(config, "labels")
+    if not isinstance(labeller, Labeller):
+        raise UserError(f"labels={name} makes no labels: name a class that does in its _target_")
+    if missing := labeller.needs - source.offers:
+        lacking = " and ".join(sorted(missing))
+        raise UserError(
+            f"labels={name} needs {lacking}, which {source.name} does not have: choose other labels"
+        )
+    return labeller
 
 
 def _extra(source: Source) -> list[str]:
@@ -102,23 +118,3 @@ def _sizes(counted: Census) -> str:
 def _scales(values: Collection[float | None], unit: str = "") -> str:
     known = sorted(value for value in values if value is not None)
     return ", ".join([*(f"{value:g}{unit}" for value in known), *["unknown"] * (None in values)])
-
-
-def _draw(source: Source, split: Split, folder: Path, found: Mapping[str, Census]) -> list[str]:
-    """A PNG of the first images of each part with their truth, and what was drawn how, in sentences."""
-    colours = colour_names([word for counted in found.values() for word in counted.classes])
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to output={folder}: choose another folder") from error
-    drawn = 0
-    for part in PARTS:
-        for item in split.parts.get(part, ())[:_DRAWN]:
-            sample = source.read(item, source.offers & {Signal.IMAGE, *_DRAWABLE})
-            truth = {str(signal): sample.signals[signal] for signal in _DRAWABLE if signal in sample.signals}
-            picture = truth_overlay(sample[Signal.IMAGE], **truth, colours=colours)
-            _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-            write_atomically(folder / f"{part}_{item.id}.png", png.tobytes())
-            drawn += 1
-    legend = ", ".join(f"{word} {colour}" for word, colour in colours.items())
-    return [f"drawn: {drawn} images with their truth in {folder}" + (f" ({legend})" if legend else "")]

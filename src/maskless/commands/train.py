@@ -14,8 +14,9 @@ from maskless.commands.objects import (
     refuse_problems,
     report_job,
 )
-from maskless.commands.progress import bars
+from maskless.commands.progress import bars, tracked
 from maskless.commands.scoring import mean_of, print_scores, score_into
+from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.data.datamodule import TrainingSet
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
@@ -28,7 +29,8 @@ from maskless.methods.stage import Stage
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
 from maskless.signals import Role
-from maskless.training.train_stage import seed_networks, train_stage
+from maskless.training.train_method import train_method
+from maskless.training.train_stage import seed_networks
 
 #: What a resumed run takes from the command line, and its hardware if that is given; all else is as it was.
 OF_TODAY = ("trust", "progress")
@@ -39,6 +41,7 @@ def run(config: Config) -> float | None:
     resumed = Run.open(config["resume"]) if config["resume"] else None
     if resumed:
         config = _stored(resumed, config)
+    given = choose_stage(config) if not resumed else None
     if config["checkpoint_every"] < 1:
         raise UserError(f"checkpoint_every={config['checkpoint_every']} steps must be at least 1")
     hardware = build_hardware(config)
@@ -46,15 +49,18 @@ def run(config: Config) -> float | None:
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
     seed_networks(config["seed"])
     stage = build_method(config)
-    check_fit(config, stage.needs, sources)
+    check_fit(config, stage.source_needs, sources)
     refuse_problems([*sources.values(), *tests.values()])
     for source in tests.values():
         refuse_unscorable(source, "test")
     _refuse_untrainable(stage, sources)
     if resumed:
         _refuse_changed(resumed, sources)
+        refuse_missing(config, resumed, stage)
 
-    run = resumed or create_run(config, sources, stage.needs)
+    run = resumed or create_run(config, sources, stage.source_needs)
+    if given:
+        given.hand_over(run)
     print(f"run: {run.path}")
     if resumed and resumed.state.get("state") != "finished":
         resumed.forget_scores()  # of weights that are about to change
@@ -103,7 +109,9 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
             raise UserError(
                 f"selection={stage.selection!r} is no score{did_you_mean(stage.selection, HIGHER_IS_BETTER)}"
             )
-        TrainingSet(sources, stage.needs, Pipeline(stage.augment, stage.crop_px), seed=0, stage="")
+        for part in stage.stages:
+            pipeline = Pipeline(part.augment, part.crop_px)
+            TrainingSet(sources, part.needs, pipeline, seed=0, stage="", labeller=part.labels)
 
 
 def _train_and_score(
@@ -116,7 +124,7 @@ def _train_and_score(
     resume: bool,
 ) -> float | None:
     if stage.trains:
-        train_stage(
+        train_method(
             stage,
             sources,
             run,
@@ -126,6 +134,7 @@ def _train_and_score(
             checkpoint_every=config["checkpoint_every"],
             resume=resume,
             progress=bars(config["progress"]),
+            tracked=lambda items, what: tracked(items, what, wanted=config["progress"]),
         )
     main = sources[Role.MAIN]
     segmenter = as_segmenter(stage, hardware, config.get("mpp"))

@@ -17,6 +17,8 @@ SHORT = {
     "postprocess": "postprocess@method.chain",
     "augment": "augment@method.augment",
 }
+#: Stages of methods that can be given as a run which has trained them.
+STAGES = {"spn": "method.spn"}
 #: Keys whose values are paths, beside all that end in `.path`.
 PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir"}
 #: Where studies are: a folder each, below the working folder.
@@ -38,8 +40,12 @@ def translate(words: Sequence[str]) -> list[str]:
     """
     flags: list[str] = []
     overrides: list[str] = []
+    of_run = any(word.startswith("run=") for word in words)
     rest = iter(words)
     for word in rest:
+        if of_run and word.startswith("postprocess="):  # the method is the run's, and not composed
+            overrides.append(f"+postprocess@chain={word.partition('=')[2]}")
+            continue
         if not word.startswith("-"):
             overrides.extend(_override(word))
             continue
@@ -66,6 +72,8 @@ def _override(word: str) -> list[str]:
         raise UserError(f"cannot read {word!r}: options are written key=value")
     if key in SHORT:
         return [f"{SHORT[key]}={value}"]
+    if key in STAGES:
+        return [f"{STAGES[key]}={_quoted(value)}"]
     plain = key.lstrip("+")
     if plain in PATHS or plain.endswith(".path"):
         return [f"{key}={_quoted(value)}"]

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from maskless.address import generator, item_of
 from maskless.data.derive import complete
+from maskless.data.label_cache import cached
+from maskless.data.labeller import Labeller
 from maskless.data.scale import at_spacing, training_spacing
 from maskless.data.source import Source
 from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
-from maskless.signals import Item, Need, Role, Sample, Signal
+from maskless.signals import IGNORE, Item, Need, Role, Sample, Signal
 
 #: Decoded images that are kept, by all loading processes together, so that a small data set is read once.
 CACHE_BYTES = 2 * 2**30
@@ -28,6 +31,10 @@ class TrainingSet(Dataset):
     `dataset[n]` is {role: {signal: tensor}}: image uint8 (crop_px, crop_px, 3), instances int32 and the other
     signals on the grid (crop_px, crop_px). Annotation comes with the region in which it is complete, if its
     source has one. Images of another known spacing than that of the main source are resampled to it.
+
+    A `labeller` makes of each whole image of the main source what is learnt instead of what it `needs`; with
+    it, what lies outside a region is ignored. `left` has the folder of each map that an earlier stage has left,
+    ITEM.npy an image.
     """
 
     def __init__(
@@ -38,8 +45,11 @@ class TrainingSet(Dataset):
         seed: int,
         stage: str,
         cache_bytes: int = CACHE_BYTES,
+        labeller: Labeller | None = None,
+        left: Mapping[Signal, Path] | None = None,
     ) -> None:
         self.pipeline, self.seed, self.stage, self.cache_bytes = pipeline, seed, stage, cache_bytes
+        self.labeller, self.left = labeller, dict(left or {})
         self.sources = {role: sources[role] for role in sorted({need.role for need in needs})}
         self.signals = {r: sorted({n.signal for n in needs if n.role is r}) for r in self.sources}
         for role, signals in self.signals.items():
@@ -48,7 +58,7 @@ class TrainingSet(Dataset):
         self.mpp = training_spacing(sources[Role.MAIN]) if Role.MAIN in sources else None
         self.items = {role: source.items("train") for role, source in self.sources.items()}
         for role, items in self.items.items():
-            for signal in set(self.signals[role]) - {Signal.IMAGE, *ON_GRID}:
+            for signal in set(self.signals[role]) - {Signal.IMAGE, *ON_GRID, *self._consumed(role)}:
                 raise UserError(
                     f"training crops cannot carry {signal} yet: they carry image, {', '.join(ON_GRID)}"
                 )
@@ -74,13 +84,35 @@ class TrainingSet(Dataset):
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        wanted = self.signals[role]
-        sample = at_spacing(complete(self.sources[role].read(item, wanted), wanted), self.mpp)
-        self._cache[key] = sample
+        sample = self._cache[key] = self._labelled(role, at_spacing(self._whole(role, item), self.mpp))
         self._cached_bytes += _size(sample)
         while self._cached_bytes > self.cache_bytes and len(self._cache) > 1:
             self._cached_bytes -= _size(self._cache.popitem(last=False)[1])
         return sample
+
+    def _whole(self, role: Role, item: Item) -> Sample:
+        """What the source has of an image, and what an earlier stage has left of it."""
+        wanted = [signal for signal in self.signals[role] if signal not in self.left]
+        sample = complete(self.sources[role].read(item, wanted), wanted)
+        if role is Role.MAIN:
+            maps = {signal: np.load(folder / f"{item.id}.npy") for signal, folder in self.left.items()}
+            sample.signals.update(maps)
+        return sample
+
+    def _consumed(self, role: Role) -> frozenset[Signal]:
+        """The signals that the labeller makes its own of."""
+        return self.labeller.needs if self.labeller and role is Role.MAIN else frozenset()
+
+    def _labelled(self, role: Role, sample: Sample) -> Sample:
+        """The sample with its labeller's target in place of what that is made of."""
+        if self.labeller is None or role is not Role.MAIN:
+            return sample
+        made = cached(self.labeller, {signal: sample[signal] for signal in self.labeller.needs})
+        if Signal.REGION in sample.signals:
+            outside = sample[Signal.REGION] == 0
+            for signal, target in made.items():
+                target[outside] = IGNORE if signal is Signal.LABELS else 0
+        return Sample(sample.item, {Signal.IMAGE: sample[Signal.IMAGE], **made}, sample.mpp, sample.power)
 
 
 def _size(sample: Sample) -> int:
@@ -124,7 +156,8 @@ class DataModule(LightningDataModule):
 
     `sources` fill the roles; `needs` are the stage's own: its training step can see nothing else. `batch`
     samples a step and process, `steps` an epoch. `step` counts the training steps done and is stored with
-    every checkpoint, so that a killed run goes on with the very next sample.
+    every checkpoint, so that a killed run goes on with the very next sample. `labeller` and `left` are as in
+    `TrainingSet`.
     """
 
     def __init__(
@@ -139,11 +172,13 @@ class DataModule(LightningDataModule):
         batch: int,
         steps: int,
         workers: int = 0,
+        labeller: Labeller | None = None,
+        left: Mapping[Signal, Path] | None = None,
     ) -> None:
         super().__init__()
         self.sources, self.batch, self.steps, self.workers = sources, batch, steps, workers
         pipeline, cache_bytes = Pipeline(augment, crop_px), CACHE_BYTES // max(workers, 1)
-        self.training = TrainingSet(sources, needs, pipeline, seed, stage, cache_bytes)
+        self.training = TrainingSet(sources, needs, pipeline, seed, stage, cache_bytes, labeller, left)
         self.step = 0
 
     def state_dict(self) -> dict[str, Any]:

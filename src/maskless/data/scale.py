@@ -44,4 +44,6 @@ def _at(signal: Signal, value: Any, ratio: float) -> Any:
     if signal is Signal.POINTS:  # of pixel centres, which lie at half numbers of what is stretched
         return ((value + 0.5) * ratio - 0.5).astype(np.float32)
     height, width = (max(1, round(side * ratio)) for side in value.shape[:2])
+    if signal is Signal.PROBABILITY:
+        return resized(value.astype(np.float32), (height, width))
     return (resized if signal is Signal.IMAGE else resized_labels)(value, (height, width))

@@ -58,14 +58,18 @@ class Pipeline:
         image = arrays[Signal.IMAGE]
         grid = [signal for signal in ON_GRID if signal in arrays]
         rows, columns = (_cut(side, round(self.crop_px * CONTEXT), rng) for side in image.shape[:2])
-        # Warps take no int32: ids travel as float64, which holds them exactly, and come back.
-        masks = [np.ascontiguousarray(arrays[s][rows, columns], dtype=np.float64) for s in grid]
+        masks = [np.ascontiguousarray(_warped(arrays[s][rows, columns])) for s in grid]
         self.compose.set_random_seed(int(rng.integers(2**31)))
         done = self.compose(image=np.ascontiguousarray(image[rows, columns]), masks=masks)
         result = {Signal.IMAGE: np.ascontiguousarray(done["image"])}
         for signal, mask in zip(grid, done["masks"], strict=True):
             result[signal] = np.ascontiguousarray(mask).astype(arrays[signal].dtype)
         return result
+
+
+def _warped(array: np.ndarray) -> np.ndarray:
+    """What warps take: no int32. Ids travel as float64, which holds them exactly, and come back."""
+    return array if array.dtype == np.uint8 else array.astype(np.float64)
 
 
 def _cut(side: int, patch: int, rng: np.random.Generator) -> slice:

@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from lightning import LightningModule
 from torch import Tensor
 
+from maskless.data.labeller import Labeller
 from maskless.errors import UserError, did_you_mean
 from maskless.postprocess.chain import Chain
 from maskless.segmenter import MapSegmenter
@@ -27,12 +28,18 @@ class Stage(LightningModule):
     training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
     schedule; the validation score `selection` chooses the checkpoint. `mean` and `std` normalise pixels in
     [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere have learnt
-    from, cases or whole sources: a comparison marks the images that they have seen.
+    from, cases or whole sources: a comparison marks the images that they have seen. `labels` makes what is
+    learnt, once for each whole training image, of what it needs. `before` is the stage that is trained first,
+    and is frozen inside this one: a method of several stages is its last.
     """
 
-    needs: ClassVar[frozenset[Need]] = frozenset()
+    #: What it is called among the stages of its method; nothing if it is the only one.
+    called: str = ""
+    needs: frozenset[Need] = frozenset()
     #: The names of its maps, which the chain begins with.
-    gives: ClassVar[frozenset[str]] = frozenset()
+    gives: frozenset[str] = frozenset()
+    #: The maps that it leaves of the training images for a next stage to learn from, by their signal.
+    leaves: Mapping[Signal, str] = {}
     #: Sides of the images that the network takes are multiples of this.
     multiple_px: int = 1
     #: The pixel spacing that it is trained at, in µm/px, where known; whoever trains it says so.
@@ -54,8 +61,13 @@ class Stage(LightningModule):
         window_px: int = 1024,
         overlap_px: int = 128,
         trained_on: Sequence[str] = (),
+        labels: Labeller | None = None,
+        before: "Stage | None" = None,
     ) -> None:
         super().__init__()
+        self.labels, self.before = labels, before
+        if labels:
+            self.needs = self.needs | {Need(signal) for signal in labels.needs}
         self.chain = Chain(chain)
         self.selection = selection
         for name in sorted(self.chain.needs - self.gives):
@@ -88,6 +100,17 @@ class Stage(LightningModule):
     def trains(self) -> bool:
         """Whether there is anything to learn."""
         return self.epochs > 0
+
+    @property
+    def stages(self) -> "list[Stage]":
+        """All stages of the method in the order of their training, this one the last."""
+        return [*(self.before.stages if self.before else ()), self]
+
+    @property
+    def source_needs(self) -> frozenset[Need]:
+        """What its stages need of the sources, that is without what an earlier one leaves."""
+        left = {Need(signal) for stage in self.stages for signal in stage.leaves}
+        return frozenset(need for stage in self.stages for need in stage.needs) - left
 
     @property
     def total_steps(self) -> int:
@@ -138,3 +161,10 @@ class Stage(LightningModule):
                 sample[Signal.IMAGE], mpp=sample.mpp
             ),
         }
+
+    def train(self, mode: bool = True) -> "Stage":
+        """Training mode, or evaluation mode; what was trained before stays in evaluation mode."""
+        super().train(mode)
+        if self.before:
+            self.before.eval()
+        return self

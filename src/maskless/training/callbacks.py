@@ -3,6 +3,7 @@
 import logging
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -136,25 +137,25 @@ class LastCheckpoint(Callback):
     Not at an epoch's last step: validation and the epoch's row are still to come there.
     """
 
-    def __init__(self, run: Run, data: DataModule, every: int) -> None:
-        self.run, self.data, self.every = run, data, every
+    def __init__(self, path: Path, data: DataModule, every: int) -> None:
+        self.path, self.data, self.every = path, data, every
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         step = self.data.step
         if step % self.every == 0 and step % self.data.steps != 0:
-            trainer.save_checkpoint(self.run.checkpoint("last"))
+            trainer.save_checkpoint(self.path)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        trainer.save_checkpoint(self.run.checkpoint("last"))
+        trainer.save_checkpoint(self.path)
 
 
 class Best(ModelCheckpoint):
     """The weights with the best mean of one validation score."""
 
-    def __init__(self, run: Run, metric: str) -> None:
+    def __init__(self, path: Path, metric: str) -> None:
         super().__init__(
-            dirpath=run.path / "checkpoints",
-            filename="best",
+            dirpath=path.parent,
+            filename=path.stem,
             monitor=f"val_{metric}",
             mode="max" if HIGHER_IS_BETTER[metric] else "min",
             save_weights_only=True,

@@ -1,6 +1,7 @@
 """Train one stage with Lightning, or go on where a killed run stopped."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from maskless.data.source import Source
 from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
 from maskless.runs import Run
-from maskless.signals import Role
+from maskless.signals import Role, Signal
 from maskless.training.atomic_checkpoints import AtomicCheckpoints
 from maskless.training.callbacks import Address, Best, Epochs, LastCheckpoint, Quiet, Scores, quieten
 
@@ -31,14 +32,17 @@ def train_stage(
     *,
     name: str,
     seed: int,
+    part: str = "",
+    left: Mapping[Signal, Path] | None = None,
     checkpoint_every: int = 100,
     resume: bool = False,
     progress: bool = True,
 ) -> None:
     """Fit `stage` on the training part, choose on the validation part, leave checkpoints in `run`.
 
-    With `resume` it goes on from the run's last checkpoint, exactly. Afterwards `stage` holds the best
-    weights.
+    `part` is what it is called in `run` if a later stage follows; `left` has the folders of the maps that an
+    earlier one left. With `resume` it goes on from its last checkpoint, exactly. Afterwards `stage` holds
+    the best weights.
     """
     data = DataModule(
         sources,
@@ -50,6 +54,8 @@ def train_stage(
         batch=stage.batch,
         steps=stage.steps,
         workers=hardware.workers,
+        labeller=stage.labels,
+        left=left,
     )
     stage.trained_mpp = data.training.mpp
     hardware.prepare(stage)
@@ -58,15 +64,15 @@ def train_stage(
         Address(data, seed, name),
         Scores(),
         Epochs(run, data, name),
-        LastCheckpoint(run, data, checkpoint_every),
+        LastCheckpoint(run.checkpoint("last", part), data, checkpoint_every),
     ]
     if sources[Role.MAIN].scorable("val"):
-        callbacks.append(Best(run, stage.selection))
+        callbacks.append(Best(run.checkpoint("best", part), stage.selection))
     if progress:
         callbacks.append(RichProgressBar(leave=False))
-    last = run.checkpoint("last")
+    last = run.checkpoint("last", part)
     resume = resume and last.is_file()
-    run.trim_metrics(_step_of(last) if resume else -1)
+    run.trim_metrics(name, _step_of(last) if resume else -1)
     quieten()
     trainer = Trainer(
         **hardware.trainer_arguments(),
@@ -85,7 +91,12 @@ def train_stage(
         trainer.fit(stage, data, ckpt_path=last if resume else None, weights_only=True)
     except SystemExit as error:  # what Lightning makes of Ctrl-C, and of the SIGTERM of a scheduler
         raise KeyboardInterrupt(f"interrupted: maskless train resume={run.path} goes on with it") from error
-    stage.load_state_dict(torch.load(run.best, map_location="cpu", weights_only=True)["state_dict"])
+    load_best(stage, run, part)
+
+
+def load_best(stage: Stage, run: Run, part: str = "") -> None:
+    """Give `stage` its best weights in `run`."""
+    stage.load_state_dict(torch.load(run.best_of(part), map_location="cpu", weights_only=True)["state_dict"])
 
 
 def _step_of(checkpoint: Any) -> int:

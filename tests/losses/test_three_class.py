@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from maskless.losses import boundary_target, soft_dice_loss, three_class_loss
+from maskless.losses import boundary_target, three_class_loss
 
 
 def slow_boundary(instances: np.ndarray, radius_px: int) -> np.ndarray:
@@ -23,13 +23,6 @@ def test_boundary_target_is_its_definition() -> None:
         labels[5:15, 5:15], labels[5:15, 15:25] = 2**31 - 1, 2**31 - 2  # touch, huge, next to each other
         target = boundary_target(torch.from_numpy(labels.astype(np.int32))[None], radius_px)[0]
         np.testing.assert_array_equal(target.numpy(), slow_boundary(labels, radius_px))
-
-
-def test_soft_dice_by_hand() -> None:
-    probability = torch.tensor([[[[1.0, 0.5], [0.0, 0.0]]]])
-    target = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])
-    # 1 - (2 * 1.5 + 1) / (1.5 + 2 + 1)
-    torch.testing.assert_close(soft_dice_loss(probability, target), torch.tensor(1 - 4 / 4.5))
 
 
 def test_a_batch_in_two_halves_gives_the_same_loss_and_gradient() -> None:

@@ -1,0 +1,72 @@
+"""Pictures of the first images of a source: with their truth, and with labels for training."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskless.atomic import write_atomically
+from maskless.commands.progress import tracked
+from maskless.data.census import Census
+from maskless.data.label_cache import cached
+from maskless.data.labeller import Labeller
+from maskless.data.source import PARTS, Source, Split
+from maskless.errors import UserError
+from maskless.signals import IGNORE, Sample, Signal
+from maskless.writers.label_picture import label_picture
+from maskless.writers.truth import colour_names, truth_overlay
+
+#: So many images of each part are drawn.
+_DRAWN = 4
+#: What can be drawn; what the source lacks is left out.
+_DRAWABLE = (Signal.INSTANCES, Signal.MASK, Signal.POINTS, Signal.CLASSES, Signal.REGION)
+
+
+def draw(
+    source: Source, split: Split, folder: Path, found: Mapping[str, Census], labeller: Labeller | None
+) -> list[str]:
+    """PNGs of the first images of each part, and what was drawn how, in sentences.
+
+    PART_ID.png has the truth; with a `labeller`, PART_ID_labels.png the labels that it makes. `found` has the
+    classes there are. Raises UserError if the folder cannot be made or written to.
+    """
+    colours = colour_names([word for counted in found.values() for word in counted.classes])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to output={folder}: choose another folder") from error
+    items = [(part, item) for part in PARTS for item in split.parts.get(part, ())[:_DRAWN]]
+    wanted = source.offers & {Signal.IMAGE, *_DRAWABLE}
+    for part, item in tracked(items, "drawing"):
+        sample = source.read(item, wanted)
+        _write(folder / f"{part}_{item.id}.png", _truth(sample, colours))
+        if labeller is not None:
+            _write(folder / f"{part}_{item.id}_labels.png", _labels(sample, labeller))
+    legend = ", ".join(f"{word} {colour}" for word, colour in colours.items())
+    said = [f"drawn: {len(items)} images with their truth in {folder}" + (f" ({legend})" if legend else "")]
+    if labeller is not None:
+        said.append(
+            f"drawn: beside them, in ..._labels.png, what {type(labeller).__name__} makes of them "
+            "(nucleus green, background red, ignored black)"
+        )
+    return said
+
+
+def _truth(sample: Sample, colours: Mapping[str, str]) -> NDArray[np.uint8]:
+    truth = {str(signal): sample[signal] for signal in _DRAWABLE if signal in sample.signals}
+    return truth_overlay(sample[Signal.IMAGE], **truth, colours=colours)
+
+
+def _labels(sample: Sample, labeller: Labeller) -> NDArray[np.uint8]:
+    """As they are learnt: nothing is said outside the region in which the annotation is complete."""
+    labels = cached(labeller, sample.signals)[Signal.LABELS]
+    if Signal.REGION in sample.signals:
+        labels[sample[Signal.REGION] == 0] = IGNORE
+    return label_picture(sample[Signal.IMAGE], labels)
+
+
+def _write(path: Path, picture: NDArray[np.uint8]) -> None:
+    _, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    write_atomically(path, png.tobytes())

@@ -1,0 +1,81 @@
+"""One stage of a method alone: stage=spn, or stage=ien with the SPN of an earlier run, spn=runs/..."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maskless.build import TARGET, resolve
+from maskless.commands.compose import Config
+from maskless.commands.words import STAGES
+from maskless.errors import UserError, did_you_mean
+from maskless.methods.stage import Stage
+from maskless.runs import Run
+
+
+@dataclass(frozen=True)
+class Given:
+    """The stages that are taken from earlier runs: the checkpoint of each by its name."""
+
+    checkpoints: dict[str, Path] = field(default_factory=dict)
+
+    def hand_over(self, run: Run) -> None:
+        """Copy the weights into `run`, where its training finds them."""
+        for name, checkpoint in self.checkpoints.items():
+            shutil.copyfile(checkpoint, run.checkpoint("best", name))
+
+
+def choose_stage(config: Config) -> Given:
+    """Make the method of `config` what stage= and spn= ask for. Raises UserError if that cannot be.
+
+    A stage alone becomes the method, and its run can be used like any other. A stage that is given as a run
+    becomes the description that is stored there.
+    """
+    method = config["method"]
+    if not isinstance(method, dict) or TARGET not in method:
+        return Given()  # what is wrong with it is said where it is built
+    given = Given()
+    for name in STAGES:
+        if isinstance(method.get(name), str):
+            method[name], given.checkpoints[name] = _of_run(name, Run.open(method[name]))
+    nested = {k: v for k, v in method.items() if _is_stage(v, config)}
+    last = getattr(resolve(method[TARGET], config["trust"]), "called", "")
+    wanted = config["stage"]
+    if wanted is None:
+        config["stage"] = last if given.checkpoints else None
+    elif not nested or wanted not in (*nested, last):
+        known = f"{did_you_mean(wanted, [*nested, last])}" if nested else ": it has one, leave stage= out"
+        raise UserError(f"method {config['choices'].get('method')} has no stage {wanted!r}{known}")
+    elif wanted == last:
+        for name in sorted(set(nested) - set(given.checkpoints)):
+            raise UserError(f"stage={last} goes on from a trained {name}: give {name}=runs/..., a run of it")
+    elif given.checkpoints:
+        raise UserError(f"stage={wanted} trains it anew: leave {wanted}= out")
+    else:
+        config["method"], config["stage"] = nested[wanted], None
+        config["choices"] = {**config["choices"], "method": wanted}
+    return given
+
+
+def refuse_missing(config: Config, run: Run, stage: Stage) -> None:
+    """Raise UserError if a run that goes on from another run's stage was killed before it had its weights."""
+    for part in stage.stages[:-1]:
+        if config["stage"] and not run.checkpoint("best", part.called).is_file():
+            raise UserError(f"{run.path} was stopped before it had its {part.called}: begin anew")
+
+
+def _is_stage(spec: Any, config: Config) -> bool:
+    if not isinstance(spec, Mapping) or TARGET not in spec:
+        return False
+    return issubclass(resolve(spec[TARGET], config["trust"]), Stage)
+
+
+def _of_run(name: str, run: Run) -> tuple[dict[str, Any], Path]:
+    """The description of a stage in a run that trained it, alone or first of several; and its weights."""
+    method = run.config.get("method")
+    if isinstance(method, dict) and isinstance(method.get(name), dict):
+        return method[name], run.best_of(name)
+    if not isinstance(method, dict) or run.state.get("state") != "finished":
+        raise UserError(f"{name}={run.path} is no finished run of a stage {name}")
+    return method, run.best

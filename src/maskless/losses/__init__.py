@@ -1,0 +1,18 @@
+"""What training minimises: a function a formula, named as in the paper that has it."""
+
+from maskless.losses.dice import soft_dice_loss
+from maskless.losses.discriminative import DiscriminativeTerms, discriminative_loss, discriminative_terms
+from maskless.losses.over_processes import mean_over_processes
+from maskless.losses.partial_labels import partial_cross_entropy
+from maskless.losses.three_class import boundary_target, three_class_loss
+
+__all__ = [
+    "DiscriminativeTerms",
+    "boundary_target",
+    "discriminative_loss",
+    "discriminative_terms",
+    "mean_over_processes",
+    "partial_cross_entropy",
+    "soft_dice_loss",
+    "three_class_loss",
+]

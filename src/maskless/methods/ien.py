@@ -1,0 +1,125 @@
+"""IEN, the second stage of point_supervised: which nucleus a pixel belongs to, by its embedding."""
+
+from typing import Any
+
+from torch import Tensor
+
+from maskless.errors import UserError
+from maskless.losses import discriminative_loss, partial_cross_entropy
+from maskless.methods.optimisers import Optimiser, Rate, optimised, refuse_unlearnable
+from maskless.methods.stage import Stage
+from maskless.networks.averaged import Averaged
+from maskless.networks.batch_norm import set_norm_momentum
+from maskless.networks.imagenet import load_imagenet
+from maskless.networks.instance_encoder import InstanceEncoder
+from maskless.signals import Need, Role, Signal
+
+
+class IEN(Stage):
+    """The instance encoding network of Liu et al. (ISBI 2022), on a trained SPN.
+
+    It learns from the instances that `labels` makes of the SPN's probability and the points, with the
+    discriminative loss L_dis (equation 1): embeddings of one nucleus together, `delta_intra` from their mean,
+    those of different nuclei `delta_inter` apart. `dimensions` is the paper's D; `alpha` weighs the
+    background, `gamma` the regulariser; `squared` hinges are those of the paper's code, plain ones those of
+    its text. `ema` is the decay of averaged weights, 0 for none.
+
+    With `foreground_weight` above 0, which is not in the paper, the network learns a foreground of its own
+    from those instances, by cross-entropy with that weight beside L_dis, and it takes the place of the SPN's:
+    points have shaped the instances, so they are better than what the SPN finds without points.
+    """
+
+    called = "ien"
+    needs = frozenset({Need(Signal.IMAGE)})
+    gives = frozenset({"embedding"})
+    multiple_px = InstanceEncoder.multiple
+
+    def __init__(
+        self,
+        spn: Stage,
+        lr: float,
+        weight_decay: float,
+        width: int,
+        norm_momentum: float,
+        optimiser: Optimiser = "adamw",
+        rate: Rate = "one_cycle",
+        beta2: float = 0.999,
+        encoder_weights: str | None = None,
+        dimensions: int = 16,
+        delta_intra: float = 0.5,
+        delta_inter: float = 3.0,
+        alpha: float = 1.0,
+        gamma: float = 0.001,
+        squared: bool = True,
+        ema: float = 0.0,
+        foreground_weight: float = 0.0,
+        **stage: Any,
+    ) -> None:
+        if not isinstance(spn, Stage) or Signal.PROBABILITY not in spn.leaves:
+            raise UserError("IEN needs spn, a stage that leaves probabilities: maskless.methods.spn.SPN")
+        self.gives = self.gives | ({"foreground"} if foreground_weight > 0 else spn.gives)
+        super().__init__(before=spn, **stage)
+        refuse_unlearnable("IEN", lr, weight_decay, width, norm_momentum)
+        if self.trains and self.labels is None:
+            raise UserError("IEN has nothing to learn from: give it labels of instances")
+        if dimensions < 1 or not 0 <= ema < 1 or min(delta_intra, delta_inter, alpha, gamma) < 0:
+            raise UserError(
+                f"IEN cannot learn with dimensions={dimensions}, ema={ema}, delta_intra={delta_intra}, "
+                f"delta_inter={delta_inter}, alpha={alpha}, gamma={gamma}: dimensions is 1 or more, ema at "
+                "least 0 and below 1, the others not below 0"
+            )
+        if foreground_weight < 0:
+            raise UserError(f"IEN's foreground_weight={foreground_weight} must be 0 or more")
+        spn.requires_grad_(False)
+        self.dimensions, self.foreground_weight = dimensions, foreground_weight
+        self.lr, self.weight_decay, self.beta2 = lr, weight_decay, beta2
+        self.optimiser, self.rate = optimiser, rate
+        self.loss = {
+            "delta_intra": delta_intra,
+            "delta_inter": delta_inter,
+            "alpha": alpha,
+            "gamma": gamma,
+            "squared": squared,
+        }
+        self.network = InstanceEncoder(dimensions + 2 * (foreground_weight > 0), width)
+        set_norm_momentum(self.network, norm_momentum)
+        if encoder_weights:
+            load_imagenet(self.network.encoder, encoder_weights)
+        self.averaged = Averaged(self.network, ema) if ema else None
+
+    def training_step(self, batch: dict[Role, dict[Signal, Tensor]], batch_idx: int) -> Tensor:
+        main = batch[Role.MAIN]
+        found = self.network(self.normalise(main[Signal.IMAGE])).float()
+        embedding, logits = found[:, : self.dimensions], found[:, self.dimensions :]
+        background = main[Signal.LABELS][..., 0] == 0
+        loss = discriminative_loss(embedding, main[Signal.INSTANCES], background, **self.loss)
+        if self.foreground_weight:
+            of_foreground = partial_cross_entropy(logits, main[Signal.LABELS])
+            self.log_dict({"loss_discriminative": loss, "loss_foreground": of_foreground})
+            loss = loss + self.foreground_weight * of_foreground
+        self.log("loss", loss)
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        if self.averaged is not None:
+            self.averaged.update(self.network)
+
+    def configure_optimizers(self) -> Any:
+        return optimised(
+            self.network.parameters(),
+            self.lr,
+            self.total_steps,
+            weight_decay=self.weight_decay,
+            optimiser=self.optimiser,
+            rate=self.rate,
+            betas=(0.9, self.beta2),
+        )
+
+    def maps(self, images: Tensor) -> dict[str, Tensor]:
+        """`embedding`, float32 (B, D, H, W), and `foreground`: the SPN's, or its own if it has learnt one."""
+        assert self.before is not None
+        found = (self.network if self.averaged is None else self.averaged)(images).float()
+        embedding, logits = found[:, : self.dimensions], found[:, self.dimensions :]
+        if not self.foreground_weight:
+            return {**self.before.maps(images), "embedding": embedding}
+        return {"foreground": logits.softmax(1)[:, 1], "embedding": embedding}
