@@ -63,5 +63,5 @@ def _moments(
         squared += difference * difference
     ends = (near[here] + near[there]).ravel().astype(np.float64)
     distances = np.sqrt(squared).ravel().astype(np.float64)
-    # The squares are whole numbers below 2^24, so exact.
-    return np.array([ends.sum(), ends @ distances, ends @ squared.ravel().astype(np.float64)])
+    weighted = ends * distances
+    return np.array([ends.sum(), weighted.sum(), weighted @ distances])

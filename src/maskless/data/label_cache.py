@@ -1,7 +1,6 @@
 """Labels that were made once are not made again: kept in files, named by all that they depend on."""
 
 import os
-import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -18,8 +17,6 @@ from maskless.signals import Signal
 
 #: Raise it when a labeller of ours gives other labels than it did.
 VERSION = 1
-#: What reading a file that is damaged, or not there, ends with.
-_UNREADABLE = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 
 
 def cached(
@@ -34,7 +31,7 @@ def cached(
     """
     given = {signal: signals[signal] for signal in labeller.needs}
     file = Path(folder or _default_folder()) / "labels" / f"{_address(labeller, given)}.npz"
-    with suppress(*_UNREADABLE):
+    with suppress(Exception):  # a damaged archive can fail in any way
         return _read(file, labeller)
     made = labeller(given)
     with suppress(OSError, UserError):

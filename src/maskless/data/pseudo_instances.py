@@ -7,9 +7,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from maskless.data.convex import convex
 from maskless.data.disturbed_points import check_disturbance, disturbed_points
 from maskless.data.point_pixels import point_pixels
-from maskless.data.voronoi_label import BACKGROUND, NUCLEUS, voronoi_edges, voronoi_label
+from maskless.data.voronoi_label import (
+    BACKGROUND,
+    NUCLEUS,
+    POINT_RADIUS_PX,
+    discs,
+    voronoi_edges,
+    voronoi_label,
+)
 from maskless.errors import UserError
 from maskless.metrics.relabel import relabel
 from maskless.postprocess.binary import fill_holes, label, remove_small
@@ -23,11 +31,16 @@ class PseudoInstances:
     Nuclei are where the map is at least `foreground`, without pieces below `min_area_px` and holes;
     background is where it is at most `background`, but not 0, which is padding. `keep`, `jitter_px` and
     `seed` disturb the points as those of `PointLabels` do. Raises UserError for values that cannot be.
+
+    Not in the paper: `hull` makes every instance convex within its cell, and `parted` makes background of
+    what lies between two cells, though the map says nucleus there.
     """
 
     foreground: float = 0.5
     background: float = 0.3
     min_area_px: int = 20
+    hull: bool = False
+    parted: bool = False
     keep: float = 1.0
     jitter_px: float = 0.0
     seed: int = 0
@@ -57,9 +70,15 @@ class PseudoInstances:
         points = disturbed_points(
             signals[Signal.POINTS], size, keep=self.keep, jitter_px=self.jitter_px, seed=self.seed
         )
+        points = point_pixels(points, size)
         nuclei = remove_small(probability >= self.foreground, min_area_px=self.min_area_px, neighbours=8)
-        instances = _around_points(fill_holes(nuclei), point_pixels(points, size))
+        nuclei, cells = fill_holes(nuclei), _cells(points, size)
+        instances = _around_points(points, nuclei, cells)
+        if self.hull:
+            instances = convex(instances, cells)
         background = (probability > 0) & (probability <= self.background)
+        if self.parted:
+            background |= nuclei & (cells == 0)
         return {Signal.INSTANCES: instances, Signal.LABELS: _labels(instances, background)}
 
 
@@ -88,17 +107,23 @@ class TrueInstances:
         return {Signal.INSTANCES: instances, Signal.LABELS: _labels(instances, truth == 0)}
 
 
-def _around_points(nuclei: NDArray[np.bool_], points: NDArray[np.int64]) -> NDArray[np.int32]:
-    """The nuclei's pixels in the cell of each point, in pieces that touch it, numbered by cell."""
+def _cells(points: NDArray[np.int64], size: tuple[int, int]) -> NDArray[np.int32]:
+    """The cells of the points, numbered from 1, and 0 on the edges between them; all 0 without points."""
     if not len(points):
-        return np.zeros(nuclei.shape, np.int32)
-    voronoi = voronoi_label(points, voronoi_edges(points, nuclei.shape))
-    cells = np.where(nuclei, label(voronoi != BACKGROUND, neighbours=4), 0)
-    pieces = relabel(cells)
+        return np.zeros(size, np.int32)
+    return label(voronoi_label(points, voronoi_edges(points, size)) != BACKGROUND, neighbours=4)
+
+
+def _around_points(
+    points: NDArray[np.int64], nuclei: NDArray[np.bool_], cells: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """The nuclei's pixels in each cell, in pieces that touch its point, numbered by cell."""
+    inside = np.where(nuclei, cells, 0)
+    pieces = relabel(inside)
     touching = np.zeros(pieces.max() + 1, bool)
-    touching[pieces[voronoi == NUCLEUS]] = True
-    cells[~touching[pieces]] = 0
-    return _only(cells, np.bincount(cells.ravel()) > 0)
+    touching[pieces[discs(points, nuclei.shape, radius_px=POINT_RADIUS_PX)]] = True
+    inside[~touching[pieces]] = 0
+    return _only(inside, np.bincount(inside.ravel()) > 0)
 
 
 def _only(labels: NDArray[np.int32], kept: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -50,7 +50,11 @@ class Pipeline:
         self.crop_px = crop_px
         self.steps = [_step(name, **step) for name, step in spec.items()]
         pad = A.PadIfNeeded(crop_px, crop_px, border_mode=cv2.BORDER_REFLECT_101, p=1)
-        self.compose = A.Compose([*self.steps, pad, A.CenterCrop(crop_px, crop_px)])
+        # Each by its own name, for they differ in type and number of channels.
+        targets = {signal.value: "mask" for signal in ON_GRID}
+        self.compose = A.Compose(
+            [*self.steps, pad, A.CenterCrop(crop_px, crop_px)], additional_targets=targets
+        )
 
     def __call__(
         self, arrays: Mapping[Signal, np.ndarray], rng: np.random.Generator
@@ -58,12 +62,12 @@ class Pipeline:
         image = arrays[Signal.IMAGE]
         grid = [signal for signal in ON_GRID if signal in arrays]
         rows, columns = (_cut(side, round(self.crop_px * CONTEXT), rng) for side in image.shape[:2])
-        masks = [np.ascontiguousarray(_warped(arrays[s][rows, columns])) for s in grid]
+        masks = {s.value: np.ascontiguousarray(_warped(arrays[s][rows, columns])) for s in grid}
         self.compose.set_random_seed(int(rng.integers(2**31)))
-        done = self.compose(image=np.ascontiguousarray(image[rows, columns]), masks=masks)
+        done = self.compose(image=np.ascontiguousarray(image[rows, columns]), **masks)
         result = {Signal.IMAGE: np.ascontiguousarray(done["image"])}
-        for signal, mask in zip(grid, done["masks"], strict=True):
-            result[signal] = np.ascontiguousarray(mask).astype(arrays[signal].dtype)
+        for signal in grid:
+            result[signal] = np.ascontiguousarray(done[signal.value]).astype(arrays[signal].dtype)
         return result
 
 

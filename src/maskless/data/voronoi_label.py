@@ -80,4 +80,5 @@ def _clipped(cells: Iterable[NDArray[np.float64]], size: tuple[int, int]) -> lis
     """
     polygons = [shapely.polygons(cell) for cell in cells]
     inside = shapely.intersection(polygons, shapely.box(0, 0, *size)) if polygons else []
-    return [shapely.get_coordinates(found) for found in inside if found.geom_type == "Polygon"]
+    polygonal = [found for found in inside if found.geom_type == "Polygon" and not found.is_empty]
+    return [shapely.get_coordinates(found) for found in polygonal]

@@ -70,7 +70,6 @@ class IEN(Stage):
             )
         if foreground_weight < 0:
             raise UserError(f"IEN's foreground_weight={foreground_weight} must be 0 or more")
-        spn.requires_grad_(False)
         self.dimensions, self.foreground_weight = dimensions, foreground_weight
         self.lr, self.weight_decay, self.beta2 = lr, weight_decay, beta2
         self.optimiser, self.rate = optimiser, rate

@@ -63,6 +63,7 @@ def train_method(
                 progress=progress,
             )
         if stage is not method:
+            stage.requires_grad_(False)
             folders = {signal: run.left(part, signal) for signal in stage.leaves}
             _leave(stage, folders, sources[Role.MAIN], hardware, tracked)
             left.update(folders)

@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import slow_pseudo_labels as slow
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from test_voronoi_label import spread_points
+
+from maskless.data.cluster_label import (
+    adaptive_features,
+    clipped_distance,
+    cluster_label,
+    global_features,
+)
+from maskless.data.colour_scale import colour_scale
+from maskless.data.voronoi_label import discs, voronoi_edges
+
+SIZE = (72, 80)
+VALUES = {"colour_weight": 0.2, "distance_px": 20, "patch_px": 12, "starts": 3, "seed": 0}
+
+
+def tissue(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Purple discs around points on pink, with noise, and the points."""
+    random = np.random.default_rng(seed)
+    points = spread_points(seed, SIZE)[::3]
+    image = np.where(discs(points, SIZE, radius_px=5)[..., None], (110, 60, 150), (225, 170, 200))
+    image = gaussian_filter(image.astype(float), (1, 1, 0)) + random.normal(0, 12, (*SIZE, 3))
+    return np.clip(image, 0, 255).astype(np.uint8), points
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_labels_are_those_of_the_definition(seed: int) -> None:
+    image, points = tissue(seed)
+    edges = voronoi_edges(points, SIZE)
+    scale = slow.colour_scale(image, points, 12)
+    rows = slow.features(image, points, 0.2, 20, scale)
+    expected = slow.cluster_label(slow.kmeans(rows, 3, 3, 0).reshape(SIZE), points, edges)
+    found = cluster_label(image, points, edges, colours="adaptive", **VALUES)
+    assert set(np.unique(expected)) == {0, 1, 255}
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_global_labels_are_those_of_the_definition(seed: int) -> None:
+    image, points = tissue(seed)
+    edges = voronoi_edges(points, SIZE)
+    distance = np.minimum(distance_transform_edt(~slow.dots(points, SIZE)), 20)
+    rows = np.concatenate([image.reshape(-1, 3) / 10, distance.reshape(-1, 1)], axis=1)
+    expected = slow.cluster_label(slow.kmeans(rows, 3, 3, 0).reshape(SIZE), points, edges)
+    found = cluster_label(image, points, edges, colours="global", **VALUES)
+    assert set(np.unique(expected)) == {0, 1, 255}
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_nuclei_are_found_and_background_keeps_away_from_points() -> None:
+    image, points = tissue(5)
+    label = cluster_label(image, points, voronoi_edges(points, SIZE), colours="adaptive", **VALUES)
+    assert (label[tuple(points.T)] == 1).mean() > 0.9
+    assert (label[discs(points, SIZE, radius_px=10)] != 0).all()
+
+
+def test_features_are_those_of_the_definition() -> None:
+    image, points = tissue(0)
+    distance = clipped_distance(points, SIZE, 9)
+    rows = slow.features(image, points, 0.12, 9, 0.1)
+    np.testing.assert_allclose(adaptive_features(image, distance, 0.12, 0.1), rows.T, rtol=1e-6)
+
+
+def test_distances_are_exact_and_clipped() -> None:
+    points = np.array([[0, 0], [400, 250]])
+    exact = distance_transform_edt(~slow.dots(points, (500, 600)))
+    np.testing.assert_array_equal(clipped_distance(points, (500, 600), 1e9), exact)
+    np.testing.assert_array_equal(clipped_distance(points, (500, 600), 7.5), np.minimum(exact, 7.5))
+
+
+def test_an_image_of_one_colour_is_told_by_distance_alone() -> None:
+    image, points = np.full((*SIZE, 3), 90, np.uint8), np.array([[30, 30], [50, 60]])
+    assert colour_scale(image, points, patch_px=12) == 0
+    columns = adaptive_features(image, clipped_distance(points, SIZE, 20), 0.2, 0.0)
+    assert not columns[:3].any()
+    label = cluster_label(image, points, voronoi_edges(points, SIZE), colours="adaptive", **VALUES)
+    assert (label[tuple(points.T)] == 1).all()
+    assert (label[distance_transform_edt(label != 1) > 15] == 0).all()
+
+
+def test_where_every_pixel_is_a_point_nothing_is_divided_by_nothing() -> None:
+    points = np.argwhere(np.ones((3, 3), bool))
+    columns = adaptive_features(np.zeros((3, 3, 3), np.uint8), clipped_distance(points, (3, 3), 20), 0.2, 0.1)
+    assert columns.shape == (4, 9)
+    assert not columns.any()
+
+
+def test_global_features_have_the_papers_units() -> None:
+    image = np.array([[[255, 100, 0]]], np.uint8)
+    assert global_features(image, np.array([[20.0]])).ravel().tolist() == [25.5, 10, 0, 20]
