@@ -1,4 +1,4 @@
-"""Labels from points, straight from their definitions: pixel by pixel, cell by cell, with full-image masks."""
+"""Labels from points, straight from their definitions: pixel by pixel, cell by cell, on whole images."""
 
 import numpy as np
 from scipy import ndimage
@@ -92,7 +92,9 @@ def kmeans(rows: np.ndarray, clusters: int, starts: int, seed: int) -> np.ndarra
         centres = _kmeans_plus_plus(rows, clusters, random)
         for _ in range(300):
             labels = _squares(rows, centres).argmin(axis=1)
-            means = [rows[labels == k].mean(axis=0) if (labels == k).any() else centres[k] for k in range(clusters)]
+            means = [
+                rows[labels == k].mean(axis=0) if (labels == k).any() else centres[k] for k in range(clusters)
+            ]
             shift = ((np.array(means) - centres) ** 2).sum()
             centres = np.array(means)
             if shift <= tolerance:

@@ -10,7 +10,9 @@ SIZE = (300, 400)
 POINTS = np.random.default_rng(0).uniform((50, 50), (250, 350), (1000, 2))
 
 
-def disturbed(points: np.ndarray = POINTS, keep: float = 1.0, jitter_px: float = 0.0, seed: int = 0) -> np.ndarray:
+def disturbed(
+    points: np.ndarray = POINTS, keep: float = 1.0, jitter_px: float = 0.0, seed: int = 0
+) -> np.ndarray:
     return disturbed_points(points, SIZE, keep=keep, jitter_px=jitter_px, seed=seed)
 
 
@@ -23,7 +25,7 @@ def test_nothing_is_done_unasked() -> None:
 def test_a_fraction_is_kept_in_order() -> None:
     kept = disturbed(keep=0.3)
     assert len(kept) == 300
-    where = [int(np.flatnonzero((POINTS == point).all(axis=1))[0]) for point in kept]
+    where = [int(np.flatnonzero((point == POINTS).all(axis=1))[0]) for point in kept]
     assert where == sorted(where)
     assert np.mean(where) == pytest.approx(500, abs=60)  # from everywhere
 
@@ -62,8 +64,15 @@ def test_a_point_outside_stays_there() -> None:
 
 def test_values_that_cannot_be_are_refused() -> None:
     check_disturbance("L", 1, 0, 2**32 - 1)
-    for keep, jitter_px, seed in ((0, 0, 0), (1.1, 0, 0), (np.nan, 0, 0), (1, -1, 0), (1, np.inf, 0), (1, 0, -1)):
-        with pytest.raises(UserError, match="^L "):
+    for keep, jitter_px, seed in (
+        (0, 0, 0),
+        (1.1, 0, 0),
+        (np.nan, 0, 0),
+        (1, -1, 0),
+        (1, np.inf, 0),
+        (1, 0, -1),
+    ):
+        with pytest.raises(UserError, match=r"^L "):
             check_disturbance("L", keep, jitter_px, seed)
     with pytest.raises(UserError, match="seed"):
         check_disturbance("L", 1, 0, 2**32)

@@ -82,7 +82,9 @@ def test_the_order_in_memory_is_no_difference(tmp_path: Path) -> None:
 
 
 def test_labellers_of_one_look_are_told_apart(tmp_path: Path) -> None:
-    like = type("MaskLabels", (MaskLabels,), {"__module__": "elsewhere", "__repr__": lambda self: "MaskLabels()"})
+    like = type(
+        "MaskLabels", (MaskLabels,), {"__module__": "elsewhere", "__repr__": lambda self: "MaskLabels()"}
+    )
     cached(MaskLabels(), {Signal.INSTANCES: IMAGE[..., 0]}, tmp_path)
     cached(like(), {Signal.INSTANCES: IMAGE[..., 0]}, tmp_path)
     assert len(list(tmp_path.rglob("*.npz"))) == 2
@@ -104,7 +106,7 @@ def test_a_file_with_other_arrays_or_a_changed_byte_is_made_anew(tmp_path: Path)
     first = cached(Counted(), GIVEN, tmp_path)
     (file,) = tmp_path.rglob("*.npz")
     whole = bytearray(file.read_bytes())
-    for k in range(0, len(whole), 1):
+    for k in range(0, len(whole), 5):
         changed = whole.copy()
         changed[k] ^= 255
         file.write_bytes(changed)
@@ -136,6 +138,16 @@ def test_the_folder_is_the_environments(tmp_path: Path, monkeypatch) -> None:
         monkeypatch.delenv(name)
     cached(Counted(), GIVEN)
     assert list((tmp_path / "home/.cache/maskless").rglob("*.npz"))
+
+
+def test_who_has_no_home_only_waits(monkeypatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    for name in ("MASKLESS_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert_alike(cached(Counted(), GIVEN), Counted()(GIVEN))
 
 
 def test_what_the_labeller_raises_is_passed_on(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import slow_pseudo_labels as slow
+from point_fields import spread_points
 from scipy.ndimage import gaussian_filter
-from test_voronoi_label import spread_points
 
 from maskless.data.nuclei_of_cells import nuclei_of_cells
 from maskless.data.voronoi_label import voronoi_edges

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 import slow_pseudo_labels as slow
+from point_fields import SIZE, spread_points
 from scipy.ndimage import gaussian_filter
-from test_voronoi_label import SIZE, spread_points
 
 from maskless.data.disturbed_points import disturbed_points
 from maskless.data.labeller import Labeller
@@ -138,7 +138,7 @@ def test_both_are_labellers_and_refuse_values_that_cannot_be() -> None:
         {"keep": 0.0},
         {"seed": -2},
     ):
-        with pytest.raises(UserError, match="^PseudoInstances"):
+        with pytest.raises(UserError, match=r"^PseudoInstances"):
             PseudoInstances(**values)
-    with pytest.raises(UserError, match="^TrueInstances"):
+    with pytest.raises(UserError, match=r"^TrueInstances"):
         TrueInstances(min_area_px=-1)

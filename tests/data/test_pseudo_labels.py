@@ -5,7 +5,7 @@ import pytest
 import slow_pseudo_labels as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_cluster_label import SIZE, tissue
+from point_fields import SIZE, tissue
 
 from maskless.build import build
 from maskless.data.disturbed_points import disturbed_points

@@ -3,25 +3,17 @@ import pytest
 import slow_pseudo_labels as slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from point_fields import SIZE, spread_points
 from scipy.ndimage import distance_transform_edt
 
 from maskless.data.voronoi_cells import enclosed_cells, published_cells
 from maskless.data.voronoi_label import discs, voronoi_edges, voronoi_label
-
-SIZE = (48, 64)
 
 
 @st.composite
 def some_points(draw, least: int = 1, most: int = 12) -> np.ndarray:
     pixel = st.tuples(st.integers(0, SIZE[0] - 1), st.integers(0, SIZE[1] - 1))
     return np.array(draw(st.lists(pixel, min_size=least, max_size=most, unique=True)))
-
-
-def spread_points(seed: int, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """One in each square of a grid, so that the outer cells reach beyond the image."""
-    random = np.random.default_rng(seed)
-    corners = np.stack(np.meshgrid(*(np.arange(0, side - 7, 8) for side in size), indexing="ij"), -1).reshape(-1, 2)
-    return corners + random.integers(0, 7, corners.shape)
 
 
 def meeting(points: np.ndarray) -> np.ndarray:
@@ -101,7 +93,9 @@ def test_few_points_far_from_the_border_have_no_edge_of_their_own_making() -> No
 def test_enclosed_cells_tile_the_rectangle_around_the_image() -> None:
     points = spread_points(0)[:7]
     cells = enclosed_cells(points, SIZE)
-    areas = [0.5 * abs(np.dot(c[:, 0], np.roll(c[:, 1], 1)) - np.dot(c[:, 1], np.roll(c[:, 0], 1))) for c in cells]
+    areas = [
+        0.5 * abs(np.dot(c[:, 0], np.roll(c[:, 1], 1)) - np.dot(c[:, 1], np.roll(c[:, 0], 1))) for c in cells
+    ]
     assert sum(areas) == pytest.approx((SIZE[0] + 1) * (SIZE[1] + 1))
     assert enclosed_cells(points[:0], SIZE) == []
 

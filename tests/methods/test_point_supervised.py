@@ -163,7 +163,7 @@ def test_the_averaged_network_labels_what_is_ignored_and_takes_back_what_it_deni
 
 
 def test_the_parameters_of_the_paper() -> None:
-    method = stage_of("schedule.width=64")
+    method = stage_of("schedule.width=64", "method.foreground_weight=0")
     assert sum(p.numel() for p in method.network.parameters()) == 24_416_642
     assert sum(p.numel() for p in method.before.network.parameters()) == 24_415_714
 

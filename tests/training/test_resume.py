@@ -33,11 +33,13 @@ def step_of(run: Path) -> int:
     return int(torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["DataModule"]["step"])
 
 
-def wait_for_checkpoints(folder: Path, count: int, process: subprocess.Popen) -> None:
+def wait_for_checkpoints(
+    folder: Path, count: int, process: subprocess.Popen, name: str = "last.ckpt"
+) -> None:
     """Until the last checkpoint has been written so often: once a step here."""
     seen: set[int] = set()
     while len(seen) < count and process.poll() is None:
-        seen |= {path.stat().st_mtime_ns for path in folder.glob("runs/default/*/checkpoints/last.ckpt")}
+        seen |= {path.stat().st_mtime_ns for path in folder.glob(f"runs/default/*/checkpoints/{name}")}
         time.sleep(0.002)
 
 
@@ -73,7 +75,11 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
     assert '"finished"' in (run / "state.json").read_text()
     assert table(run) == table(whole)
     assert len(table(run)) == 3
-    for name in ("last", "best"):
+    assert_same_weights(run, whole, "last", "best")
+
+
+def assert_same_weights(run: Path, whole: Path, *names: str) -> None:
+    for name in names:
         expected, found = (
             torch.load(r / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
             for r in (whole, run)
@@ -81,3 +87,34 @@ def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
         assert expected.keys() == found.keys()
         for key, weights in expected.items():
             assert torch.equal(weights, found[key]), f"{name}: {key}"
+
+
+STAGED = ["method=point_supervised", *WORDS[1:]]
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("staged")
+    assert start(folder, *STAGED).wait(timeout=300) == 0
+    return only_run(folder)
+
+
+@pytest.mark.parametrize("killed_in", ["spn-last", "last"])
+def test_a_run_killed_in_either_stage_goes_on_in_that_stage(
+    staged: Path, tmp_path: Path, killed_in: str
+) -> None:
+    process = start(tmp_path, *STAGED)
+    wait_for_checkpoints(tmp_path, 6, process, f"{killed_in}.ckpt")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = only_run(tmp_path)
+    assert (run / "checkpoints" / "last.ckpt").is_file() == (killed_in == "last")
+    spn = run / "checkpoints" / "spn-last.ckpt"
+    before = spn.stat().st_mtime_ns
+
+    assert start(tmp_path, f"resume={run}", "progress=false").wait(timeout=300) == 0
+    assert table(run) == table(staged)
+    assert len(table(run)) == 6
+    assert_same_weights(run, staged, "spn-last", "spn-best", "last", "best")
+    if killed_in == "last":  # a stage that was through is not trained again
+        assert spn.stat().st_mtime_ns == before

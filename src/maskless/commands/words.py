@@ -72,6 +72,8 @@ def _override(word: str) -> list[str]:
         raise UserError(f"cannot read {word!r}: options are written key=value")
     if key in SHORT:
         return [f"{SHORT[key]}={value}"]
+    if key == "fold":
+        return [f"dataset.split={','.join(f'fold{number}' for number in _numbers(value))}"]
     if key in STAGES:
         return [f"{STAGES[key]}={_quoted(value)}"]
     plain = key.lstrip("+")
@@ -85,6 +87,14 @@ def _override(word: str) -> list[str]:
     if key == "experiment" or (key.startswith("+") and _study(f"{plain}/{value}").is_file()):
         return _experiment(value if key == "experiment" else f"{plain}/{value}")
     return [word]
+
+
+def _numbers(value: str) -> list[str]:
+    """'3', '0,1' or '0..9', the last included, as words."""
+    first, dots, last = value.partition("..")
+    if dots and first.isdigit() and last.isdigit() and int(first) <= int(last) < int(first) + 1000:
+        return [str(number) for number in range(int(first), int(last) + 1)]
+    return value.split(",")
 
 
 def _listed(value: str) -> list[str]:

@@ -51,7 +51,9 @@ def cluster_label(
     clusters = kmeans(columns, clusters=3, starts=starts, seed=seed).reshape(edges.shape)
     nucleus = int(np.bincount(clusters[points[:, 0], points[:, 1]], minlength=3).argmax())
     near = np.bincount(clusters[discs(points, edges.shape, radius_px=NEAR_PX)], minlength=3)
-    background = min((k for k in range(3) if k != nucleus), key=lambda k: near[k])
+    # Where no colours tell them apart, both may be out of reach: then the farther one.
+    away = np.bincount(clusters.ravel(), weights=distance.ravel(), minlength=3)
+    background = min((k for k in range(3) if k != nucleus), key=lambda k: (near[k], -away[k]))
     nuclei = nuclei_of_cells(clusters == nucleus, edges)
     label = np.full(edges.shape, IGNORE, np.uint8)
     label[(clusters == background) & ~discs(points, edges.shape, radius_px=SAFE_PX)] = BACKGROUND

@@ -30,7 +30,10 @@ def cached(
     cannot be read, only take time. What `labeller` raises is passed on.
     """
     given = {signal: signals[signal] for signal in labeller.needs}
-    file = Path(folder or _default_folder()) / "labels" / f"{_address(labeller, given)}.npz"
+    folder = folder or _default_folder()
+    if folder is None:
+        return labeller(given)
+    file = Path(folder) / "labels" / f"{_address(labeller, given)}.npz"
     with suppress(Exception):  # a damaged archive can fail in any way
         return _read(file, labeller)
     made = labeller(given)
@@ -57,8 +60,12 @@ def _address(labeller: Labeller, given: Mapping[Signal, Any]) -> str:
     return found.hexdigest()
 
 
-def _default_folder() -> Path:
+def _default_folder() -> Path | None:
+    """None for a user who has no home."""
     if own := os.environ.get("MASKLESS_CACHE"):
         return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path("~/.cache").expanduser()) / "maskless"
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared, "maskless")
+    with suppress(RuntimeError):
+        return Path.home() / ".cache" / "maskless"
+    return None

@@ -67,10 +67,10 @@ class PseudoInstances:
         """
         probability = signals[Signal.PROBABILITY]
         size = probability.shape
-        points = disturbed_points(
+        disturbed = disturbed_points(
             signals[Signal.POINTS], size, keep=self.keep, jitter_px=self.jitter_px, seed=self.seed
         )
-        points = point_pixels(points, size)
+        points = point_pixels(disturbed, size)
         nuclei = remove_small(probability >= self.foreground, min_area_px=self.min_area_px, neighbours=8)
         nuclei, cells = fill_holes(nuclei), _cells(points, size)
         instances = _around_points(points, nuclei, cells)

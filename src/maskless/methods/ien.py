@@ -1,5 +1,6 @@
 """IEN, the second stage of point_supervised: which nucleus a pixel belongs to, by its embedding."""
 
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -26,7 +27,8 @@ class IEN(Stage):
 
     With `foreground_weight` above 0, which is not in the paper, the network learns a foreground of its own
     from those instances, by cross-entropy with that weight beside L_dis, and it takes the place of the SPN's:
-    points have shaped the instances, so they are better than what the SPN finds without points.
+    points have shaped the instances, so they are better than what the SPN finds without points. `flips`
+    averages the foreground, of whichever, over the four flips of each window; embeddings cannot be averaged.
     """
 
     called = "ien"
@@ -53,6 +55,7 @@ class IEN(Stage):
         squared: bool = True,
         ema: float = 0.0,
         foreground_weight: float = 0.0,
+        flips: bool = False,
         **stage: Any,
     ) -> None:
         if not isinstance(spn, Stage) or Signal.PROBABILITY not in spn.leaves:
@@ -70,16 +73,17 @@ class IEN(Stage):
             )
         if foreground_weight < 0:
             raise UserError(f"IEN's foreground_weight={foreground_weight} must be 0 or more")
-        self.dimensions, self.foreground_weight = dimensions, foreground_weight
+        self.dimensions, self.foreground_weight, self.flips = dimensions, foreground_weight, flips
         self.lr, self.weight_decay, self.beta2 = lr, weight_decay, beta2
         self.optimiser, self.rate = optimiser, rate
-        self.loss = {
-            "delta_intra": delta_intra,
-            "delta_inter": delta_inter,
-            "alpha": alpha,
-            "gamma": gamma,
-            "squared": squared,
-        }
+        self.discriminative_loss = partial(
+            discriminative_loss,
+            delta_intra=delta_intra,
+            delta_inter=delta_inter,
+            alpha=alpha,
+            gamma=gamma,
+            squared=squared,
+        )
         self.network = InstanceEncoder(dimensions + 2 * (foreground_weight > 0), width)
         set_norm_momentum(self.network, norm_momentum)
         if encoder_weights:
@@ -91,7 +95,7 @@ class IEN(Stage):
         found = self.network(self.normalise(main[Signal.IMAGE])).float()
         embedding, logits = found[:, : self.dimensions], found[:, self.dimensions :]
         background = main[Signal.LABELS][..., 0] == 0
-        loss = discriminative_loss(embedding, main[Signal.INSTANCES], background, **self.loss)
+        loss = self.discriminative_loss(embedding, main[Signal.INSTANCES], background)
         if self.foreground_weight:
             of_foreground = partial_cross_entropy(logits, main[Signal.LABELS])
             self.log_dict({"loss_discriminative": loss, "loss_foreground": of_foreground})
@@ -116,9 +120,21 @@ class IEN(Stage):
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """`embedding`, float32 (B, D, H, W), and `foreground`: the SPN's, or its own if it has learnt one."""
+        found = self._maps(images)
+        if self.flips:
+            for sides in ((2,), (3,), (2, 3)):
+                flipped = self._maps(images.flip(sides), embedding=False)["foreground"]
+                found["foreground"] = found["foreground"] + flipped.flip([side - 1 for side in sides])
+            found["foreground"] = found["foreground"] / 4
+        return found
+
+    def _maps(self, images: Tensor, embedding: bool = True) -> dict[str, Tensor]:
+        """The maps of images as they are; without `embedding` what is cheaper to compute."""
         assert self.before is not None
-        found = (self.network if self.averaged is None else self.averaged)(images).float()
-        embedding, logits = found[:, : self.dimensions], found[:, self.dimensions :]
-        if not self.foreground_weight:
-            return {**self.before.maps(images), "embedding": embedding}
-        return {"foreground": logits.softmax(1)[:, 1], "embedding": embedding}
+        found = {} if self.foreground_weight else self.before.maps(images)
+        if embedding or self.foreground_weight:
+            outputs = (self.network if self.averaged is None else self.averaged)(images).float()
+            found["embedding"] = outputs[:, : self.dimensions]
+            if self.foreground_weight:
+                found["foreground"] = outputs[:, self.dimensions :].softmax(1)[:, 1]
+        return found
