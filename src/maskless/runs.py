@@ -5,7 +5,7 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     run.json        id, command, versions, commit, machine
     state.json      running, finished, or failed and why
     data.json       what was read: fingerprint, split, licence
-    checkpoints/    best.ckpt (by the method's own rule), last.ckpt; of an earlier stage, spn-best.ckpt and so on
+    checkpoints/    best.ckpt (by the method's own rule), last.ckpt; spn-best.ckpt of an earlier stage
     stages/         the maps that a stage left of the training images, for the next to learn from
     chain.yaml      the post-processing that a search chose since, in place of the configuration's
     search.csv      a row a chain that the search tried
@@ -168,7 +168,8 @@ class Run:
             if self.checkpoint(name, stage).is_file():
                 return self.checkpoint(name, stage)
         of_stage = f" of its stage {stage}" if stage else ""
-        raise UserError(f"{self.path} has no checkpoint{of_stage} yet; its state is {self.state.get('state')!r}")
+        state = self.state.get("state")
+        raise UserError(f"{self.path} has no checkpoint{of_stage} yet; its state is {state!r}")
 
     @property
     def best(self) -> Path:

@@ -22,8 +22,8 @@ from maskless.paths import CONF
 from maskless.signals import IGNORE, Role, Sample, Signal, annotation_of
 
 TINY = [
-    "method=point_supervised", "dataset=synthetic", "dataset.size_px=96", "dataset.tiles={train:3,val:1,test:1}",
-    "preset=tiny", "progress=false",
+    "method=point_supervised", "dataset=synthetic", "dataset.size_px=96",
+    "dataset.tiles={train:3,val:1,test:1}", "preset=tiny", "progress=false",
 ]  # fmt: skip
 
 
@@ -66,11 +66,17 @@ def test_no_mask_reaches_training(tmp_path: Path) -> None:
     for stage in method.stages:
         left = {Signal.PROBABILITY: tmp_path / "probability"} if stage.called == "ien" else {}
         training = TrainingSet(
-            {Role.MAIN: source}, stage.needs, Pipeline(stage.augment, 64), 0, "", labeller=stage.labels, left=left
+            {Role.MAIN: source},
+            stage.needs,
+            Pipeline(stage.augment, 64),
+            seed=0,
+            stage="",
+            labeller=stage.labels,
+            left=left,
         )
-        batch = {signal: tensor for signal, tensor in training[0][Role.MAIN].items()}
+        batch = training[0][Role.MAIN]
         assert set(batch) == expected[stage.called]
-        # Pseudo-instances are of the map that was left: 0.7 everywhere, so all but the cells' edges is nucleus.
+        # Pseudo-instances are of the map that was left: 0.7 everywhere, so all but edges is nucleus.
         if stage.called == "ien":
             assert (batch[Signal.INSTANCES] > 0).float().mean() > 0.5
 
@@ -85,7 +91,8 @@ def test_a_training_on_points_alone_segments(tmp_path: Path, monkeypatch: pytest
     image = Synthetic(size_px=96).read(Synthetic(size_px=96).items("test")[0], {Signal.IMAGE})[Signal.IMAGE]
     segmenter = load(run)
     maps = segmenter.maps(image)
-    assert maps["foreground"].shape == (96, 96) and maps["embedding"].shape == (16, 96, 96)
+    assert maps["foreground"].shape == (96, 96)
+    assert maps["embedding"].shape == (16, 96, 96)
     assert segmenter.segment(image).shape == (96, 96)
 
     # The method's one checkpoint holds the SPN that was chosen, not one that went on changing.
@@ -129,7 +136,11 @@ def test_the_stages_one_by_one_give_the_weights_of_the_whole(
     ],
 )
 def test_what_cannot_be_is_one_sentence(
-    words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if "SPN" in words[-1]:

@@ -19,7 +19,7 @@ LEARNT = ("point_supervised", "supervised")
 
 
 def run(config: Config) -> None:
-    """Nothing drawn, points, masks: train on rendered tissue, score, segment a photograph, write report.html."""
+    """Nothing drawn, points, masks: train on rendered tissue, score, segment a photograph, report."""
     output = Path(config["output"])
     where = [f"runs_dir={output.parent}", f"study={output.name}"]
     photograph = output / "photograph" / "ihc.png"

@@ -85,16 +85,13 @@ def _with_chain(run: Run, config: Config) -> Run:
     stored = run.config
     if not isinstance(stored.get("method"), dict) or stored.get("model"):
         raise UserError(f"{run.path} has scored a model: postprocess= is for a run that was trained")
-    build_stage({**stored["method"], "chain": config["chain"]}, config["trust"])  # refuses what does not fit
-    weights = run.best
     stored["method"]["chain"] = config["chain"]
-    stored["choices"] = {**stored.get("choices", {}), "postprocess": config["choices"].get("postprocess@chain")}
-    name = f"{name_of(stored, 'method')}-{stored['choices']['postprocess']}-{name_of(stored, 'dataset')}"
-    annotation = run.about.get("annotation")
-    made = Run.create(
-        config["runs_dir"], config["study"], f"{name}-{stored.get('seed')}", stored, config["command"], run.data,
-        annotation,
-    )  # fmt: skip
+    build_stage(stored["method"], config["trust"])  # refuses a chain that does not fit
+    weights = run.best
+    method, dataset = name_of(stored, "method"), name_of(stored, "dataset")
+    name = f"{method}-{name_of(config, 'postprocess@chain')}-{dataset}-{stored.get('seed')}"
+    command, drawn = config["command"], run.about.get("annotation")
+    made = Run.create(config["runs_dir"], config["study"], name, stored, command, run.data, drawn)
     shutil.copyfile(weights, made.checkpoint("best"))
     return made
 

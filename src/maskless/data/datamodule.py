@@ -33,8 +33,8 @@ class TrainingSet(Dataset):
     source has one. Images of another known spacing than that of the main source are resampled to it.
 
     A `labeller` makes of each whole image of the main source what is learnt instead of what it `needs`; with
-    it, what lies outside a region is ignored. `left` has the folder of each map that an earlier stage has left,
-    ITEM.npy an image.
+    it, what lies outside a region is ignored. `left` has the folder of each map that an earlier stage has
+    left, ITEM.npy an image.
     """
 
     def __init__(

@@ -23,8 +23,6 @@ _DOUBLE_REACH: Final = 1e6
 class _Balls(Protocol):
     """What `Neighbourhoods` does."""
 
-    def seeds(self) -> NDArray: ...
-
     def means(self, places: NDArray) -> tuple[NDArray, NDArray]: ...
 
 
@@ -79,7 +77,7 @@ def _centred(embeddings: NDArray, bandwidth: float) -> NDArray:
 def _converged(points: NDArray, bandwidth: float, device: str) -> tuple[NDArray, NDArray]:
     """Where paths end (M, D), and how many points lie around (M,)."""
     balls = _balls(points, bandwidth, device)
-    places = _distinct(balls.seeds(), _SAME * bandwidth)
+    places = _distinct(points, _SAME * bandwidth)
     ends, numbers = [], []
     for steps_left in range(_MOST_STEPS, -1, -1):
         means, number = balls.means(places)

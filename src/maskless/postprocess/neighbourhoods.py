@@ -19,8 +19,6 @@ _FEW_PAIRS = 500_000
 _BOUNDS = 1 << 21
 #: More lumps than these cost more than they spare.
 _MOST_LUMPS = 512
-#: Of a lump's points, about so many are seeds: of 128 to 255 points all, of 256 every second, and so on.
-_SEEDS = 128
 #: By what part of the radius a point may lie outside and count as within. A point just at the radius is
 #: within; rounding must not put it outside.
 _ROUNDING = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
@@ -39,15 +37,6 @@ class Neighbourhoods:
         points = points if self.lumps is None else self.lumps.points
         self._sought = np.ascontiguousarray(_sought(points).T)
         self._summed = _with_ones(points)
-
-    def seeds(self) -> NDArray:
-        """The points (S, D) that stand for all: every one, but only some where a lump has very many."""
-        lumps = self.lumps
-        if lumps is None:
-            return self._summed[:, :-1]
-        number = np.diff(lumps.starts)
-        place = np.arange(len(lumps.points)) - np.repeat(lumps.starts[:-1], number)
-        return lumps.points[place % np.repeat(np.maximum(number // _SEEDS, 1), number) == 0]
 
     def means(self, places: NDArray) -> tuple[NDArray, NDArray]:
         """Of each place of (S, D) the mean (S, D) of the points within the radius, and their number (S,).
@@ -108,7 +97,7 @@ class _Lumps:
 
 
 def _lumps(points: NDArray, radius: float) -> _Lumps:
-    lump = nearest(points, _leaders(points, radius))
+    lump = nearest(points, _leaders(points, radius)).astype(np.int16)  # sorted in one pass
     order = np.argsort(lump, kind="stable")
     number = np.bincount(lump)
     number = number[number > 0]

@@ -17,10 +17,6 @@ class NeighbourhoodsOnDevice:
         self._half = self.points.square().sum(1) / 2
         self._summed = torch.cat([self.points, torch.ones_like(self.points[:, :1])], 1)
 
-    def seeds(self) -> NDArray:
-        """Every point (N, D)."""
-        return self.points.cpu().numpy()
-
     def means(self, places: NDArray) -> tuple[NDArray, NDArray]:
         """As `Neighbourhoods.means`."""
         there = torch.from_numpy(places).to(self.points)
