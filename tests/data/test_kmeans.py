@@ -5,15 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskless.data.kmeans import kmeans
-from maskless.data.row_cells import RowCells, relative_distances
+from maskless.data.row_cells import RowCells, nearest, relative_distances
 
 
 def blobs(seed: int, count: int = 3000, spread: float = 1.0) -> np.ndarray:
-    """Rows (D, N) around three centres, of which a third are rounded, so that many are alike."""
+    """Rows (N, D) around three centres, of which a third are there twice."""
     random = np.random.default_rng(seed)
     rows = random.normal(0, spread, (count, 4)) + random.uniform(-2, 2, (3, 4))[random.integers(0, 3, count)]
-    rows[: count // 3] = rows[: count // 3].round(1)
-    return np.ascontiguousarray(rows.T)
+    rows[: count // 3] = rows[-(count // 3) :]
+    return rows
 
 
 def assert_same_parts(found: np.ndarray, expected: np.ndarray) -> None:
@@ -25,29 +25,29 @@ def assert_same_parts(found: np.ndarray, expected: np.ndarray) -> None:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("spread", [0.2, 1.0])
 def test_it_is_what_looking_at_every_row_gives(seed: int, spread: float) -> None:
-    columns = blobs(seed, spread=spread)
+    rows = blobs(seed, spread=spread)
     for clusters in (2, 3, 5):
-        found = kmeans(columns, clusters=clusters, starts=3, seed=seed)
-        assert_same_parts(found, slow.kmeans(columns.T, clusters, 3, seed))
+        found = kmeans(rows, clusters=clusters, starts=3, seed=seed)
+        assert_same_parts(found, slow.kmeans(rows, clusters, 3, seed))
 
 
 def test_draws_far_into_many_rows_are_the_same() -> None:
-    columns = blobs(1, count=40_000)
-    assert_same_parts(kmeans(columns, clusters=3, starts=2, seed=5), slow.kmeans(columns.T, 3, 2, 5))
+    rows = blobs(1, count=40_000)
+    assert_same_parts(kmeans(rows, clusters=3, starts=2, seed=5), slow.kmeans(rows, 3, 2, 5))
 
 
 def test_separate_blobs_are_found() -> None:
     random = np.random.default_rng(0)
     truth = random.integers(0, 3, 500)
-    columns = np.array([[0, 0], [9, 0], [0, 9]])[truth].T + random.normal(0, 0.5, (2, 500))
-    found = kmeans(columns, clusters=3, starts=5, seed=0)
+    rows = np.array([[0, 0], [9, 0], [0, 9]])[truth] + random.normal(0, 0.5, (500, 2))
+    found = kmeans(rows, clusters=3, starts=5, seed=0)
     assert found.dtype == np.uint8
     assert_same_parts(found, truth)
 
 
 @pytest.mark.parametrize("rows", [[[1.0, 2.0]], [[1.0, 2.0]] * 7, [[0.0, 0.0], [5.0, 1.0]] * 4])
 def test_fewer_different_rows_than_clusters(rows: list) -> None:
-    found = kmeans(np.array(rows).T, clusters=3, starts=2, seed=0)
+    found = kmeans(np.array(rows), clusters=3, starts=2, seed=0)
     assert len(found) == len(rows)
     assert found.max() < 3
     for row, label in zip(rows, found, strict=True):
@@ -66,16 +66,18 @@ def test_sums_by_cells_are_those_of_all_rows(
     seed: int, count: int, dimensions: int, clusters: int, spread: float
 ) -> None:
     random = np.random.default_rng(seed)
-    columns = random.normal(0, spread, (dimensions, count)).round(3)
-    columns[:, 0] += 5  # far from the rest
+    rows = random.normal(0, spread, (count, dimensions)).round(3)
+    rows[0] += 5  # far from the rest
     centres = random.normal(0, 1, (clusters, dimensions))
-    counts, sums = RowCells.of(columns).assigned(centres)
-    nearest = np.array([((columns.T - centre) ** 2).sum(axis=1) for centre in centres]).argmin(axis=0)
-    np.testing.assert_array_equal(counts, np.bincount(nearest, minlength=clusters))
+    counts, sums = RowCells.of(rows).assigned(centres)
+    of = np.array([((rows - centre) ** 2).sum(axis=1) for centre in centres]).argmin(axis=0)
+    np.testing.assert_array_equal(counts, np.bincount(of, minlength=clusters))
     for k in range(clusters):
-        np.testing.assert_allclose(sums[k], columns[:, nearest == k].sum(axis=1), atol=1e-9)
+        np.testing.assert_allclose(sums[k], rows[of == k].sum(axis=0), atol=1e-9)
 
 
-def test_relative_distances_order_as_distances_do() -> None:
-    rows, centres = np.array([[0.0, 3.0], [0.0, 4.0]]), np.array([[0.0, 0.0], [3.0, 0.0]])
-    assert relative_distances(rows, centres).tolist() == [[0, 0], [9, -9]]
+def test_the_nearest_centre_is_the_first_of_equally_near_ones() -> None:
+    rows = np.array([[0.0, 0.0], [3.0, 4.0], [2.0, 0.0]])
+    centres = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 0.0]])
+    assert relative_distances(rows, centres)[:2].tolist() == [[0, 0, 0], [16, -8, 0]]
+    assert nearest(rows, centres).tolist() == [0, 1, 0]

@@ -45,15 +45,14 @@ def cluster_label(
     distance = clipped_distance(points, edges.shape, distance_px)
     if colours == "adaptive":
         scale = colour_scale(image, points, patch_px=patch_px)
-        columns = adaptive_features(image, distance, colour_weight, scale)
+        features = adaptive_features(image, distance, colour_weight, scale)
     else:
-        columns = global_features(image, distance)
-    clusters = kmeans(columns, clusters=3, starts=starts, seed=seed).reshape(edges.shape)
+        features = global_features(image, distance)
+    clusters = kmeans(features, clusters=3, starts=starts, seed=seed).reshape(edges.shape)
     nucleus = int(np.bincount(clusters[points[:, 0], points[:, 1]], minlength=3).argmax())
     near = np.bincount(clusters[discs(points, edges.shape, radius_px=NEAR_PX)], minlength=3)
-    # Where no colours tell them apart, both may be out of reach: then the farther one.
-    away = np.bincount(clusters.ravel(), weights=distance.ravel(), minlength=3)
-    background = min((k for k in range(3) if k != nucleus), key=lambda k: (near[k], -away[k]))
+    # Often neither comes so near; then it is the first one, as in the published labels.
+    background = min((k for k in range(3) if k != nucleus), key=lambda k: near[k])
     nuclei = nuclei_of_cells(clusters == nucleus, edges)
     label = np.full(edges.shape, IGNORE, np.uint8)
     label[(clusters == background) & ~discs(points, edges.shape, radius_px=SAFE_PX)] = BACKGROUND
@@ -75,21 +74,22 @@ def clipped_distance(
 def adaptive_features(
     image: NDArray[np.uint8], distance: NDArray[np.float64], colour_weight: float, scale: float
 ) -> NDArray[np.float64]:
-    """RGB from 0 to 1 times `colour_weight` / `scale`, and the distance from 0 to 1; float64 (4, H * W).
+    """RGB from 0 to 1 times `colour_weight` / `scale`, and the distance from 0 to 1; float64 (H * W, 4).
 
     `scale` is the image's `colour_scale`; where it is 0, the image has no colours to tell by, and they are 0.
     The distance is that of `clipped_distance`, divided by its greatest value.
     """
-    colours = _planes(image).astype(np.float32) / np.float32(255)
-    weighted = np.float32(colour_weight) * colours / np.float32(scale) if scale > 0 else 0 * colours
+    # In float32, as the published labels.
+    values = np.float32(colour_weight) * (np.arange(256, dtype=np.float32) / np.float32(255))
+    values = values / np.float32(scale) if scale > 0 else np.zeros_like(values)
     greatest = distance.max()
-    return np.concatenate([weighted, distance.reshape(1, -1) / (greatest or 1)], dtype=np.float64)
+    return _features(values[image], distance / (greatest or 1))
 
 
 def global_features(image: NDArray[np.uint8], distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """RGB from 0 to 25.5, and the distance in px, for every image alike (Qu et al.); float64 (4, H * W)."""
-    return np.concatenate([_planes(image) / 10, distance.reshape(1, -1)])
+    """RGB from 0 to 25.5, and the distance in px, for every image alike (Qu et al.); float64 (H * W, 4)."""
+    return _features(image / 10, distance)
 
 
-def _planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(image.reshape(-1, 3).T)
+def _features(colours: NDArray[np.floating], distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([colours, distance[..., None]], axis=2, dtype=np.float64).reshape(-1, 4)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from maskless.data.row_cells import RowCells, relative_distances
+from maskless.data.row_cells import RowCells, nearest, relative_distances
 
 #: The most steps, and the squared shift of all centres below which it ends, as a part of the mean variance of
 #: the columns.
@@ -14,49 +14,57 @@ _CHUNK = 16_384
 Numbers = NDArray[np.float64]
 
 
-def kmeans(columns: Numbers, *, clusters: int, starts: int, seed: int) -> NDArray[np.uint8]:
+def kmeans(rows: Numbers, *, clusters: int, starts: int, seed: int) -> NDArray[np.uint8]:
     """The cluster, 0 to `clusters` - 1, of each row: uint8 (N,), a function of the arguments alone.
 
-    `columns` is float64 (D, N), one row or more as columns, because there are many. From each of `starts` by
-    k-means++ (Arthur and Vassilvitskii, 2007) go Lloyd's steps, until the centres move little; the least sum
-    of squares wins. Where that ends depends on where it began, so draws and steps are those of version 1.0 of
+    `rows` is float64 (N, D), one row or more, finite. From each of `starts` by k-means++ (Arthur and
+    Vassilvitskii, 2007) go Lloyd's steps, until the centres move little; the least sum of squares wins. Where
+    that ends depends on where it began, so draws and steps are those of version 1.0 of
     `sklearn.cluster.KMeans(random_state=seed)`, but for rounding. Of fewer different rows than clusters, some
     clusters have no row.
     """
-    columns = columns - columns.mean(axis=1, keepdims=True)
-    cells = RowCells.of(columns)
-    tolerance = TOLERANCE * float(columns.var(axis=1).mean())
+    rows = rows - rows.mean(axis=0)
+    cells = RowCells.of(rows)
+    squares = np.einsum("nd,nd->n", rows, rows)
+    tolerance = TOLERANCE * float(squares.mean()) / rows.shape[1]  # of what is centred, so the variance
     # The legacy generator, as scikit-learn's: its stream never changes.
     random = np.random.RandomState(seed)
-    found = [_lloyd(cells, _start(columns, cells, clusters, random), tolerance) for _ in range(starts)]
-    return _labels(columns, min(found, key=lambda centres: _inertia(cells, centres)))
+    begun = (_spread(rows, squares, cells, clusters, random) for _ in range(starts))
+    found = [_lloyd(cells, centres, tolerance) for centres in begun]
+    best = min(found, key=lambda centres: _inertia(cells, centres))
+    return np.concatenate([nearest(rows[part], best) for part in _parts(rows)])
 
 
-def _start(columns: Numbers, cells: RowCells, clusters: int, random: np.random.RandomState) -> Numbers:
+def _spread(
+    rows: Numbers, squares: Numbers, cells: RowCells, clusters: int, random: np.random.RandomState
+) -> Numbers:
     """Centres (K, D) far apart: each is the best of some rows drawn by their squared distance.
 
-    The best is the one that leaves the least sum of squares.
+    The best is the one that leaves the least sum of squares. `squares` has each row's own.
     """
     tries = 2 + int(np.log(clusters))
-    centres = columns[:, [random.randint(columns.shape[1])]].T
+    centres = rows[[random.randint(len(rows))]]
     while len(centres) < clusters:
-        drawn = columns[:, _drawn(columns, centres, random.random_sample(tries))].T
+        drawn = rows[_drawn(rows, squares, centres, random.random_sample(tries))]
         candidates = [np.concatenate([centres, row[None]]) for row in drawn]
         centres = min(candidates, key=lambda those: _inertia(cells, those))
     return centres
 
 
-def _drawn(columns: Numbers, centres: Numbers, fractions: Numbers) -> list[int]:
+def _drawn(rows: Numbers, squares: Numbers, centres: Numbers, fractions: Numbers) -> list[int]:
     """The rows at which the sum of squared distances from the nearest centre reaches a part of its total."""
-    distances = [_distances(columns[:, part], centres) for part in _parts(columns)]
+    distances = [
+        np.maximum(squares[part] + relative_distances(rows[part], centres).min(axis=0), 0)
+        for part in _parts(rows)
+    ]
     totals = np.cumsum([part.sum() for part in distances])
-    rows = []
+    found = []
     for target in fractions * totals[-1]:
         part = int(np.searchsorted(totals, target))
         within = np.cumsum(distances[part])
         row = np.searchsorted(within, target - (totals[part - 1] if part else 0))
-        rows.append(part * _CHUNK + min(int(row), len(within) - 1))
-    return rows
+        found.append(part * _CHUNK + min(int(row), len(within) - 1))
+    return found
 
 
 def _lloyd(cells: RowCells, centres: Numbers, tolerance: float) -> Numbers:
@@ -77,16 +85,5 @@ def _inertia(cells: RowCells, centres: Numbers) -> float:
     return float(counts @ (centres**2).sum(axis=1) - 2 * (centres * sums).sum())
 
 
-def _labels(columns: Numbers, centres: Numbers) -> NDArray[np.uint8]:
-    """The nearest centre of each row, the first of equally near ones."""
-    parts = [relative_distances(columns[:, part], centres).argmin(axis=0) for part in _parts(columns)]
-    return np.concatenate(parts).astype(np.uint8)
-
-
-def _distances(rows: Numbers, centres: Numbers) -> Numbers:
-    """The squared distance of each row (D, N) from the nearest centre: (N,)."""
-    return np.maximum((rows**2).sum(axis=0) + relative_distances(rows, centres).min(axis=0), 0)
-
-
-def _parts(columns: Numbers) -> list[slice]:
-    return [slice(start, start + _CHUNK) for start in range(0, columns.shape[1], _CHUNK)]
+def _parts(rows: Numbers) -> list[slice]:
+    return [slice(start, start + _CHUNK) for start in range(0, len(rows), _CHUNK)]

@@ -27,8 +27,8 @@ _ROUNDING = {np.dtype(np.float32): 1e-6, np.dtype(np.float64): 1e-9}
 class Neighbourhoods:
     """Points float32 or float64 (N, D), N and D at least 1, and the balls of `radius` among them.
 
-    The products lose the digits by which coordinates exceed the radius: float32 serves within some ten radii of
-    the origin, float64 within a million.
+    The products lose the digits by which coordinates exceed the radius: float32 serves within some ten radii
+    of the origin, float64 within a million.
     """
 
     def __init__(self, points: NDArray, radius: float) -> None:
@@ -125,7 +125,7 @@ def _leaders(points: NDArray, radius: float) -> NDArray:
         left = points[start : start + 512]
         if len(leaders):
             left = left[(_seeking(left, radius) @ _sought(leaders).T).max(axis=1) < 0]
-        found = []
+        found: list[NDArray] = []
         while len(left) and len(leaders) + len(found) < _MOST_LUMPS:
             found.append(left[0])
             apart = left - left[0]

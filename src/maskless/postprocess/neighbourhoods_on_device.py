@@ -1,6 +1,5 @@
 """Means over balls where torch computes them: a GPU asks every point, and is quicker so."""
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 

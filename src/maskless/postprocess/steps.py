@@ -10,23 +10,28 @@ from typing import Any, Final
 from maskless.postprocess.arithmetic import difference, negative
 from maskless.postprocess.binary import binarise, fill_holes, hysteresis, label, remove_small
 from maskless.postprocess.distance import distance
+from maskless.postprocess.embeddings import drop_scattered, group
 from maskless.postprocess.filters import gaussian, median, otsu
 from maskless.postprocess.h_maxima import h_maxima
 from maskless.postprocess.markers import local_maxima, mark_unmarked
 from maskless.postprocess.morphology import closing, erosion, open_close, opening
+from maskless.postprocess.pieces import absorb_small, pieces
 from maskless.postprocess.voronoi import voronoi
 from maskless.postprocess.watershed import watershed
 
 STEPS: Final[Mapping[str, Callable[..., Any]]] = {
     step.__name__: step
     for step in (
+        absorb_small,
         binarise,
         closing,
         difference,
         distance,
+        drop_scattered,
         erosion,
         fill_holes,
         gaussian,
+        group,
         h_maxima,
         hysteresis,
         label,
@@ -37,6 +42,7 @@ STEPS: Final[Mapping[str, Callable[..., Any]]] = {
         open_close,
         opening,
         otsu,
+        pieces,
         remove_small,
         voronoi,
         watershed,
