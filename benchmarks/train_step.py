@@ -1,4 +1,4 @@
-"""Seconds a training step of each network takes, by memory layout, precision and compilation.
+"""Seconds a training step of each stage takes, by memory layout, precision and compilation.
 
 Every variant is timed in turn, round after round, so that whatever else the machine does falls on all of
 them alike; the table has the median over rounds and the ratio to the plain float32 step.
@@ -9,18 +9,51 @@ them alike; the table has the median over rounds and the ratio to the plain floa
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from torch import nn
+from torch import Tensor, nn
 
-from maskless.losses import boundary_target, three_class_loss
+from maskless.losses import boundary_target, discriminative_loss, partial_cross_entropy, three_class_loss
+from maskless.networks.instance_encoder import InstanceEncoder
 from maskless.networks.resnet_unet import ResNetUNet
 
 BATCH, SIDE = 8, 224
+WIDTHS = (64, 32)
+
+
+def _nuclei() -> Tensor:
+    """Ids int32 (BATCH, SIDE, SIDE): a nucleus in every square of 32 px."""
+    rows, cols = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+    inside = ((rows % 32 - 16) ** 2 + (cols % 32 - 16) ** 2) < 100
+    ids = (rows // 32 * (SIDE // 32) + cols // 32 + 1) * inside
+    return ids.int().expand(BATCH, SIDE, SIDE).contiguous()
+
+
+def _supervised(outputs: Tensor, ids: Tensor) -> Tensor:
+    return three_class_loss(outputs, boundary_target(ids))
+
+
+def _spn(outputs: Tensor, ids: Tensor) -> Tensor:
+    return partial_cross_entropy(outputs, (ids > 0).byte()[..., None].expand(-1, -1, -1, 2))
+
+
+def _ien(outputs: Tensor, ids: Tensor) -> Tensor:
+    own = partial_cross_entropy(outputs[:, 16:], (ids > 0).byte()[..., None])
+    return discriminative_loss(outputs[:, :16], ids, ids == 0) + own
+
+
+#: A stage's network by its width, and its loss.
+STAGES: dict[str, tuple[Callable[[int], nn.Module], Callable[[Tensor, Tensor], Tensor]]] = {
+    "supervised": (lambda width: ResNetUNet(3, width), _supervised),
+    "SPN": (lambda width: ResNetUNet(2, width), _spn),
+    "IEN": (lambda width: InstanceEncoder(18, width), _ien),
+}
 
 
 @dataclass
@@ -32,9 +65,10 @@ class Variant:
     bf16: bool = False
     compiled: bool = False
 
-    def start(self, width: int) -> None:
+    def start(self, stage: str, width: int) -> None:
         torch.manual_seed(0)
-        self.network: nn.Module = ResNetUNet(out_channels=3, width=width)
+        network, self.loss = STAGES[stage]
+        self.network = network(width)
         images = torch.randn(BATCH, 3, SIDE, SIDE)
         if self.channels_last:
             self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -42,14 +76,14 @@ class Variant:
         if self.compiled:
             self.network.compile()
         self.images = images
-        self.target = boundary_target((torch.rand(BATCH, SIDE, SIDE) > 0.5).int())
+        self.ids = _nuclei()
         self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-3)
 
     def step(self) -> float:
         since = time.perf_counter()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
-            logits = self.network(self.images)
-        loss = three_class_loss(logits.float(), self.target)
+            outputs = self.network(self.images)
+        loss = self.loss(outputs.float(), self.ids)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -68,20 +102,23 @@ def main(rounds: int, with_compile: bool) -> None:
             Variant("bf16, channels last, compiled", channels_last=True, bf16=True, compiled=True)
         )
     table = Table(
-        "ResNetUNet", "step", "s", "times as fast", title=f"batch {BATCH}, {SIDE}x{SIDE}, {rounds} rounds"
-    )
-    for width in (64, 32):
+        "stage", "step", "s", "times as fast", "of the rounds",
+        title=f"batch {BATCH}, {SIDE}x{SIDE}, {rounds} rounds",
+    )  # fmt: skip
+    for stage, width in product(STAGES, WIDTHS):
         for variant in variants:
-            variant.start(width)
+            variant.start(stage, width)
             variant.step()
         seconds: dict[str, list[float]] = {variant.name: [] for variant in variants}
-        for _ in track(range(rounds), f"width {width}"):
+        for _ in track(range(rounds), f"{stage}, width {width}"):
             for variant in variants:
                 seconds[variant.name].append(variant.step())
-        plain = statistics.median(seconds["float32"])
         for name, times in seconds.items():
-            median = statistics.median(times)
-            table.add_row(f"width {width}", name, f"{median:.2f}", f"{plain / median:.2f}")
+            ratios = sorted(plain / own for plain, own in zip(seconds["float32"], times, strict=True))
+            table.add_row(
+                f"{stage}, width {width}", name, f"{statistics.median(times):.2f}",
+                f"{statistics.median(ratios):.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
+            )  # fmt: skip
     Console().print(table)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
 

@@ -10,6 +10,12 @@ from mock_segmenter import MockSegmenter
 from maskless.cli import main
 
 
+@pytest.fixture(scope="session", autouse=True)
+def label_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Labels that the tests make are kept apart from the user's own."""
+    os.environ["MASKLESS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def mock_segmenter() -> MockSegmenter:
     """A Segmenter that finds the same awkward nuclei in every image of at least 64x64 px."""

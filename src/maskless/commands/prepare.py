@@ -15,7 +15,6 @@ from maskless.commands.preview import draw
 from maskless.commands.progress import tracked
 from maskless.data.census import Census, census
 from maskless.data.labeller import Labeller
-from maskless.data.pseudo_labels import PointLabels
 from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
 from maskless.signals import Role, Signal
@@ -51,8 +50,11 @@ def run(config: Config) -> None:
 def _labeller(config: Config, source: Source) -> Labeller | None:
     """What makes the labels to be drawn: the chosen one, and for a preview of points the usual one."""
     if not config.get("labels"):
-        from_points = config["preview"] and PointLabels.needs <= source.offers
-        return PointLabels() if from_points else None
+        if not config["preview"]:
+            return None
+        from maskless.data.pseudo_labels import PointLabels  # takes a while, which few need
+
+        return PointLabels() if PointLabels.needs <= source.offers else None
     labeller = build(config["labels"], config["trust"])
     name = name_of(config, "labels")
     if not isinstance(labeller, Labeller):
