@@ -29,12 +29,12 @@ def windows(image: NDArray, overlap_px: int) -> list[NDArray]:
 
 
 def merged(labels: Sequence[NDArray], shape: tuple[int, int], overlap_px: int) -> NDArray[np.int64]:
-    """The labels (H, W) = `shape` of the whole image, of those of its `windows`, int (224, 224), 0 = background.
+    """The labels (H, W) = `shape` of the image, of those of its `windows`, int (224, 224), 0 = background.
 
-    Ids are counted on from the highest in the image so far. Window by window, connected pieces (across corners
-    too) that touch the first row of the centre part are written into the strip above it, those that touch
-    its first column into the strip on its left; then the centre part is written whole. The lowest value on
-    such a line is taken for background, as in the published code.
+    Ids are counted on from the highest in the image so far. Window by window, connected pieces (across
+    corners too) that touch the first row of the centre part are written into the strip above it, those that
+    touch its first column into the strip on its left; then the centre part is written whole. The lowest value
+    on such a line is taken for background, as in the published code.
     """
     half = overlap_px // 2
     rows, columns = (starts_px(length, overlap_px) for length in shape)

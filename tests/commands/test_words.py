@@ -80,6 +80,10 @@ def test_null_stays_null():
         ("test=tnbc,folder", ["+dataset@test.tnbc=tnbc", "+dataset@test.folder=folder"]),
         ("test=tnbc", ["+dataset@test.tnbc=tnbc"]),
         ("test=[]", []),
+        ("fold=3", ["dataset.split=fold3"]),
+        ("fold=0,4", ["dataset.split=fold0,fold4"]),
+        ("fold=8..10", ["dataset.split=fold8,fold9,fold10"]),
+        ("spn=runs/a b", ["method.spn='runs/a b'"]),
         ("test.folder.path=a b", ["test.folder.path='a b'"]),
         ("method.lr=3e-4", ["method.lr=3e-4"]),
         ("~method.augment.hue", ["~method.augment.hue"]),
@@ -87,6 +91,10 @@ def test_null_stays_null():
 )
 def test_short_words(word, translated):
     assert translate([word]) == translated
+
+
+def test_the_chain_of_a_run_is_no_part_of_a_composed_method():
+    assert translate(["run=a", "postprocess=boundary"]) == ["run='a'", "+postprocess@chain=boundary"]
 
 
 def test_flags_come_first_wherever_they_stand():

@@ -1,5 +1,6 @@
 """SPN and IEN: two stages of one method, which see points and never a mask."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,15 @@ def test_the_stages_one_by_one_give_the_weights_of_the_whole(
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert yaml.safe_load((spn / "config.yaml").read_text())["method"]["_target_"].endswith("spn.SPN")
     assert main(["evaluate", f"run={spn}"]) == 0  # the SPN alone is a run like any other
+
+    scored = (spn / "scores.csv").read_bytes()
+    assert main(["evaluate", f"run={spn}", "postprocess=spn_watershed", "study=parted"]) == 0
+    (parted,) = (tmp_path / "runs" / "parted").iterdir()
+    assert "spn-spn_watershed-synthetic" in parted.name
+    assert (parted / "scores.csv").is_file()
+    assert (spn / "scores.csv").read_bytes() == scored
+    shutil.rmtree(spn)  # it stands on its own
+    assert load(parted).chain.spec["instances"]["step"] == "watershed"
 
 
 @pytest.mark.parametrize(
