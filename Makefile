@@ -10,7 +10,7 @@ BENCH := .venv-bench/bin
 PEERS := benchmarks/peers.txt benchmarks/peers-alone.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint format bench-train bench-writers bench-metrics clean
+.PHONY: help demo test test-long lint format bench-train bench-writers bench-metrics bench-mean-shift clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ format: $(READY) ## write the code as lint wants it
 
 bench-train: $(READY) ## a training step: memory layout, precision and compilation in paired runs
 	$(BIN)/python benchmarks/train_step.py
+
+bench-mean-shift: $(READY) ## grouping of embeddings beside scikit-learn's, and the windows of a paper beside ours
+	$(BIN)/python benchmarks/mean_shift.py
 
 bench-writers: $(READY) ## 725,000 nuclei as GeoJSON, CSV and Parquet: seconds, peak memory, size
 	$(BIN)/python benchmarks/writers.py

@@ -135,10 +135,10 @@ def test_order_and_origin_of_points_do_not_matter(seed: int, shift: int) -> None
 
 def test_the_same_points_give_the_same_clusters_and_no_random_numbers_are_drawn() -> None:
     points = patch(128)
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     first = mean_shift(points, 1.5)
     np.testing.assert_array_equal(first, mean_shift(points, 1.5))
-    np.testing.assert_array_equal(before, np.random.get_state()[1])
+    np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
 def test_types_of_numbers_do_not_matter() -> None:
@@ -190,7 +190,7 @@ def test_every_point_alone_is_a_cluster() -> None:
 
 @pytest.mark.parametrize("bandwidth", [0, -1.5, np.nan, np.inf])
 def test_a_bandwidth_is_above_zero(bandwidth: float) -> None:
-    with pytest.raises(UserError, match="bandwidth of mean shift is .*, and must be above 0"):
+    with pytest.raises(UserError, match=r"bandwidth of mean shift is .*, and must be above 0"):
         mean_shift(np.zeros((3, 2)), bandwidth)
 
 

@@ -11,8 +11,10 @@ from maskless.postprocess.modes import mean_shift
 from maskless.postprocess.pieces import pieces
 
 
-def group(embedding: NDArray, mask: NDArray, *, bandwidth: float, device: str = "cpu") -> NDArray[np.int32]:
-    """The clusters of a mask's pixels, by `mean_shift` on their embeddings.
+def group(
+    embedding: NDArray, mask: NDArray, *, bandwidth: float, every: int = 1, device: str = "cpu"
+) -> NDArray[np.int32]:
+    """The clusters of a mask's pixels, by `mean_shift` on their embeddings; `every` as there.
 
     `embedding` is real (D, H, W), or (H, W) of one dimension, and `mask` (H, W) non-zero where set. int32
     (H, W): 1 to K, from the cluster whose mode has most pixels around it on, 0 outside the mask. A cluster
@@ -22,7 +24,7 @@ def group(embedding: NDArray, mask: NDArray, *, bandwidth: float, device: str = 
     inside = np.not_equal(mask, 0)
     clusters = np.zeros(inside.shape, np.int32)
     embeddings = np.reshape(embedding, (-1, *inside.shape))[:, inside]
-    clusters[inside] = mean_shift(embeddings.T, bandwidth, device=device) + 1
+    clusters[inside] = mean_shift(embeddings.T, bandwidth, every=every, device=device) + 1
     return clusters
 
 

@@ -26,24 +26,31 @@ class _Balls(Protocol):
     def means(self, places: NDArray) -> tuple[NDArray, NDArray]: ...
 
 
-def mean_shift(embeddings: ArrayLike, bandwidth: float, *, device: str = "cpu") -> NDArray[np.int64]:
+def mean_shift(
+    embeddings: ArrayLike, bandwidth: float, *, every: int = 1, device: str = "cpu"
+) -> NDArray[np.int64]:
     """The cluster of every point: int (N,), 0 to K - 1, of `embeddings`, real (N, D).
 
-    From every point a path goes to the mean of all points within `bandwidth`, and so on, until it rests. Where
-    paths end, the place with most points around it is a mode (of equally many, that with the larger
+    From every point a path goes to the mean of all points within `bandwidth`, and so on, until it rests.
+    Where paths end, the place with most points around it is a mode (of equally many, that with the larger
     coordinates), and drops all others within the bandwidth; then the next. Every point joins the nearest
     mode; cluster 0 has the mode with most points. (Comaniciu and Meer, IEEE PAMI 24, 2002; this is
     scikit-learn's MeanShift, every point a seed.) It is exact but for one thing: paths that meet within half
     a per cent of the bandwidth go on as one.
 
+    With `every` above 1, modes are those of every so many-th point alone: of many points in dense clusters
+    about the same modes, in a fraction of the time. All points still join the nearest.
+
     On `device` other than 'cpu' torch computes the means. The same points give the same clusters. Raises
-    UserError for a bandwidth that is not above 0, and for embeddings that are not finite or more than a million
-    bandwidths apart; ValueError for embeddings that are not (N, D).
+    UserError for a bandwidth that is not above 0, and for embeddings that are not finite or more than a
+    million bandwidths apart; ValueError for embeddings that are not (N, D).
     """
+    if every < 1:
+        raise UserError(f"mean shift can take every point or every so many-th, not every={every}")
     points = _centred(np.asarray(embeddings), bandwidth)
     if not len(points):
         return np.zeros(0, np.int64)
-    modes = _best(*_converged(points, bandwidth, device), bandwidth)
+    modes = _best(*_converged(np.ascontiguousarray(points[::every]), bandwidth, device), bandwidth)
     return nearest(points, modes.astype(points.dtype))
 
 
