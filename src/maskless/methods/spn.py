@@ -86,8 +86,8 @@ class SPN(Stage):
         images, labels = self.normalise(batch[Role.MAIN][Signal.IMAGE]), batch[Role.MAIN][Signal.LABELS]
         if self.label_weights is not None and len(self.label_weights) != labels.shape[-1]:
             raise UserError(
-                f"label_weights={list(self.label_weights)} must be {labels.shape[-1]} numbers, one an opinion "
-                "of the labels, or null"
+                f"label_weights={list(self.label_weights)} must be {labels.shape[-1]} numbers, one an "
+                "opinion of the labels, or null"
             )
         if self.refresh is not None and self.global_step >= self.refresh * self.total_steps:
             labels = self._refreshed(images, labels)
