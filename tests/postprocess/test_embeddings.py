@@ -46,6 +46,14 @@ def test_group_gives_a_cluster_one_id_wherever_it_lies() -> None:
     assert group(embedding, mask, bandwidth=1.5)[0].tolist() == [1, 1, 0, 2, 0, 1, 1]
 
 
+def test_group_may_look_for_modes_among_fewer_pixels() -> None:
+    embedding = np.zeros((1, 2, 9), np.float32)
+    embedding[0, 0, 3::2] = 5  # no sixth pixel of the mask is there
+    mask = np.ones((2, 9))
+    assert group(embedding, mask, bandwidth=1.5).max() == 2
+    assert group(embedding, mask, bandwidth=1.5, every=6).tolist() == mask.tolist()
+
+
 def test_group_of_an_empty_mask_is_empty() -> None:
     clusters = group(np.full((16, 5, 6), np.nan, np.float32), np.zeros((5, 6), bool), bandwidth=1.5)
     assert clusters.shape == (5, 6)

@@ -148,6 +148,23 @@ def test_types_of_numbers_do_not_matter() -> None:
     np.testing.assert_array_equal(first, mean_shift(np.asfortranarray(points), 1.5))
 
 
+def test_modes_of_every_fifth_point_part_clear_clusters_as_those_of_all() -> None:
+    rng = np.random.default_rng(0)
+    own = rng.integers(12, size=4000)
+    points = 3 * np.eye(12)[own] + 0.1 * rng.normal(size=(4000, 12))
+    labels = mean_shift(points, 1.5, every=5)
+    assert adjusted_rand_score(own, labels) == 1
+    points[1::5] += 20  # looked at by nobody, and joined to the nearest mode
+    assert mean_shift(points, 1.5, every=5).max() == labels.max()
+    assert mean_shift(points, 1.5).max() > labels.max()
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_some_points_are_taken(every: int) -> None:
+    with pytest.raises(UserError, match=f"every={every}"):
+        mean_shift(np.zeros((3, 2)), 1.5, every=every)
+
+
 def test_torch_gives_the_same() -> None:
     points = patch(72)
     assert adjusted_rand_score(mean_shift(points, 1.5), mean_shift(points, 1.5, device="cpu:0")) > 0.999
