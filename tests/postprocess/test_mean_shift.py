@@ -159,6 +159,15 @@ def test_modes_of_every_fifth_point_part_clear_clusters_as_those_of_all() -> Non
     assert mean_shift(points, 1.5).max() > labels.max()
 
 
+def test_paths_from_some_points_end_at_the_modes_of_all() -> None:
+    """Of every fifth point most lie in the left cluster, of all in the right one: that has number 0."""
+    points = np.full((3000, 2), 5.0) + 0.1 * np.random.default_rng(0).normal(size=(3000, 2))
+    points[::5] -= 5
+    points[::15] += 5
+    assert np.sum(points[::5, 0] < 2.5) > np.sum(points[::5, 0] > 2.5)
+    np.testing.assert_array_equal(mean_shift(points, 1.5, every=5), points[:, 0] < 2.5)
+
+
 @pytest.mark.parametrize("every", [0, -1])
 def test_some_points_are_taken(every: int) -> None:
     with pytest.raises(UserError, match=f"every={every}"):

@@ -51,7 +51,8 @@ def test_single_precision_serves_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("constant", "value"), [("_PAIRS", 1000), ("_BOUNDS", 5000), ("_MOST_LUMPS", 3), ("_FEW_PAIRS", 0)]
+    ("constant", "value"),
+    [("_PAIRS", 1000), ("_BOUNDS", 5000), ("_MOST_LUMPS", 3), ("_FEW_PAIRS", 0), ("_FEW_PAIRS_AT_FIRST", 0)],
 )
 def test_blocks_and_lumps_change_nothing(constant: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, constant, value)

@@ -6,14 +6,14 @@ from typing import Any
 from torch import Tensor
 
 from maskless.errors import UserError
-from maskless.losses import discriminative_loss, partial_cross_entropy
+from maskless.losses import boundary_target, discriminative_loss, three_class_loss
 from maskless.methods.optimisers import Optimiser, Rate, optimised, refuse_unlearnable
 from maskless.methods.stage import Stage
 from maskless.networks.averaged import Averaged
 from maskless.networks.batch_norm import set_norm_momentum
 from maskless.networks.imagenet import load_imagenet
 from maskless.networks.instance_encoder import InstanceEncoder
-from maskless.signals import Need, Role, Signal
+from maskless.signals import IGNORE, Need, Role, Signal
 
 
 class IEN(Stage):
@@ -25,10 +25,11 @@ class IEN(Stage):
     background, `gamma` the regulariser; `squared` hinges are those of the paper's code, plain ones those of
     its text. `ema` is the decay of averaged weights, 0 for none.
 
-    With `foreground_weight` above 0, which is not in the paper, the network learns a foreground of its own
-    from those instances, by cross-entropy with that weight beside L_dis, and it takes the place of the SPN's:
-    points have shaped the instances, so they are better than what the SPN finds without points. `flips`
-    averages the foreground, of whichever, over the four flips of each window; embeddings cannot be averaged.
+    Not in the paper: with `classes_weight` above 0 the network also sorts pixels into background, inside and
+    boundary of those instances, with that weight beside L_dis, and so gives a `foreground` in place of the
+    SPN's, and a `boundary`. Points have shaped the instances, so they know more than the SPN, which has to do
+    without. `from_spn` begins from the SPN's weights. `flips` averages the foreground over the four flips of
+    each window where `average` cannot, as embeddings cannot be averaged.
     """
 
     called = "ien"
@@ -54,13 +55,15 @@ class IEN(Stage):
         gamma: float = 0.001,
         squared: bool = True,
         ema: float = 0.0,
-        foreground_weight: float = 0.0,
+        classes_weight: float = 0.0,
+        boundary_weight: float = 1.5,
+        from_spn: bool = False,
         flips: bool = False,
         **stage: Any,
     ) -> None:
         if not isinstance(spn, Stage) or Signal.PROBABILITY not in spn.leaves:
             raise UserError("IEN needs spn, a stage that leaves probabilities: maskless.methods.spn.SPN")
-        self.gives = self.gives | ({"foreground"} if foreground_weight > 0 else spn.gives)
+        self.gives = self.gives | ({"foreground", "boundary"} if classes_weight > 0 else spn.gives)
         super().__init__(before=spn, **stage)
         refuse_unlearnable("IEN", lr, weight_decay, width, norm_momentum)
         if self.trains and self.labels is None:
@@ -71,9 +74,15 @@ class IEN(Stage):
                 f"delta_inter={delta_inter}, alpha={alpha}, gamma={gamma}: dimensions is 1 or more, ema at "
                 "least 0 and below 1, the others not below 0"
             )
-        if foreground_weight < 0:
-            raise UserError(f"IEN's foreground_weight={foreground_weight} must be 0 or more")
-        self.dimensions, self.foreground_weight, self.flips = dimensions, foreground_weight, flips
+        if min(classes_weight, boundary_weight) < 0:
+            raise UserError(
+                f"IEN's classes_weight={classes_weight} and boundary_weight={boundary_weight} must be 0 or "
+                "more"
+            )
+        if from_spn and getattr(spn, "width", None) != width:
+            raise UserError(f"from_spn needs an SPN of the IEN's own width={width}: give both the same")
+        self.dimensions, self.flips, self.from_spn = dimensions, flips, from_spn
+        self.classes_weight, self.boundary_weight = classes_weight, boundary_weight
         self.lr, self.weight_decay, self.beta2 = lr, weight_decay, beta2
         self.optimiser, self.rate = optimiser, rate
         self.discriminative_loss = partial(
@@ -84,7 +93,7 @@ class IEN(Stage):
             gamma=gamma,
             squared=squared,
         )
-        self.network = InstanceEncoder(dimensions + 2 * (foreground_weight > 0), width)
+        self.network = InstanceEncoder(dimensions + 3 * (classes_weight > 0), width)
         set_norm_momentum(self.network, norm_momentum)
         if encoder_weights:
             load_imagenet(self.network.encoder, encoder_weights)
@@ -96,12 +105,19 @@ class IEN(Stage):
         embedding, logits = found[:, : self.dimensions], found[:, self.dimensions :]
         background = main[Signal.LABELS][..., 0] == 0
         loss = self.discriminative_loss(embedding, main[Signal.INSTANCES], background)
-        if self.foreground_weight:
-            of_foreground = partial_cross_entropy(logits, main[Signal.LABELS])
-            self.log_dict({"loss_discriminative": loss, "loss_foreground": of_foreground})
-            loss = loss + self.foreground_weight * of_foreground
+        if self.classes_weight:
+            known = main[Signal.LABELS][..., 0] != IGNORE
+            target = boundary_target(main[Signal.INSTANCES])
+            of_classes = three_class_loss(logits, target, self.boundary_weight, known)
+            self.log_dict({"loss_discriminative": loss, "loss_classes": of_classes})
+            loss = loss + self.classes_weight * of_classes
         self.log("loss", loss)
         return loss
+
+    def setup(self, stage: str) -> None:
+        """Begin from the SPN, which has been trained by now; if a checkpoint is loaded, that is later."""
+        if stage == "fit" and self.from_spn:
+            self.network.begin_from(self.before.network)  # type: ignore[union-attr, arg-type]
 
     def on_train_batch_end(self, *_: Any) -> None:
         if self.averaged is not None:
@@ -119,8 +135,11 @@ class IEN(Stage):
         )
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
-        """`embedding`, float32 (B, D, H, W), and `foreground`: the SPN's, or its own if it has learnt one."""
-        found = self._maps(images)
+        """`embedding`, float32 (B, D, H, W), if the chain takes it, and `foreground`: the SPN's or its own.
+
+        Beside its own there is `boundary`, the probability of a nucleus' boundary.
+        """
+        found = self._maps(images, "embedding" in self.chain.needs)
         if self.flips:
             for sides in ((2,), (3,), (2, 3)):
                 flipped = self._maps(images.flip(sides), embedding=False)["foreground"]
@@ -128,13 +147,14 @@ class IEN(Stage):
             found["foreground"] = found["foreground"] / 4
         return found
 
-    def _maps(self, images: Tensor, embedding: bool = True) -> dict[str, Tensor]:
-        """The maps of images as they are; without `embedding` what is cheaper to compute."""
+    def _maps(self, images: Tensor, embedding: bool) -> dict[str, Tensor]:
         assert self.before is not None
-        found = {} if self.foreground_weight else self.before.maps(images)
-        if embedding or self.foreground_weight:
+        found = {} if self.classes_weight else self.before.maps(images)
+        if embedding or self.classes_weight:
             outputs = (self.network if self.averaged is None else self.averaged)(images).float()
-            found["embedding"] = outputs[:, : self.dimensions]
-            if self.foreground_weight:
-                found["foreground"] = outputs[:, self.dimensions :].softmax(1)[:, 1]
+            if embedding:
+                found["embedding"] = outputs[:, : self.dimensions]
+            if self.classes_weight:
+                probability = outputs[:, self.dimensions :].softmax(1)
+                found |= {"foreground": 1 - probability[:, 0], "boundary": probability[:, 2]}
         return found

@@ -74,6 +74,7 @@ class SPN(Stage):
             )
         self.lr, self.weight_decay, self.beta2 = lr, weight_decay, beta2
         self.optimiser, self.rate, self.label_weights = optimiser, rate, label_weights
+        self.width = width
         self.refresh, self.sure = refresh, sure
         self.point_weight, self.point_sigma_px = point_weight, point_sigma_px
         self.network = ResNetUNet(out_channels=3 if point_weight > 0 else 2, width=width)

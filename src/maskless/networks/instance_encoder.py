@@ -1,5 +1,6 @@
 """The instance encoding network (IEN) of Liu et al., ISBI 2022."""
 
+import torch
 from torch import Tensor, nn
 
 from maskless.networks.coord_conv import CoordConv
@@ -26,6 +27,18 @@ class InstanceEncoder(nn.Module):
     def encoder(self) -> ResNetEncoder:
         """The ResNet-34 within, which may start from published weights."""
         return self.unet.encoder
+
+    @torch.no_grad()
+    def begin_from(self, network: ResNetUNet) -> None:
+        """Take over the weights of a trained `network` of the same width, all but its last convolution.
+
+        At first coordinates are not looked at, so that the colours reach the encoder as they did there.
+        """
+        weights = {name: w for name, w in network.state_dict().items() if not name.startswith("head.")}
+        self.unet.load_state_dict(weights, strict=False)
+        for parameter in self.coord_conv.conv.parameters():
+            parameter.zero_()
+        self.coord_conv.conv.weight[:, 2:, 0, 0] = torch.eye(3)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.unet(self.coord_conv(images))

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 #: Pairs of a place and a point that are looked at together: what fits into a processor's cache.
 _PAIRS = 1 << 18
-#: Up to this many pairs, asking every point takes no longer than asking the lumps first.
+#: Up to this many pairs, asking every point takes no longer than asking the lumps first,
 _FEW_PAIRS = 500_000
+#: and up to this many, no longer than making the lumps.
+_FEW_PAIRS_AT_FIRST = 2_000_000
 #: Pairs of a place and a lump that are kept at once: bounds the memory.
 _BOUNDS = 1 << 21
 #: More lumps than these cost more than they spare.
@@ -33,19 +35,23 @@ class Neighbourhoods:
 
     def __init__(self, points: NDArray, radius: float) -> None:
         self.radius = radius
-        self.lumps = _lumps(points, radius) if len(points) ** 2 > _FEW_PAIRS else None
-        points = points if self.lumps is None else self.lumps.points
-        self._sought = np.ascontiguousarray(_sought(points).T)
-        self._summed = _with_ones(points)
+        self._lumps: _Lumps | None = None
+        self._points = points
+        self._prepare()
 
     def means(self, places: NDArray) -> tuple[NDArray, NDArray]:
         """Of each place of (S, D) the mean (S, D) of the points within the radius, and their number (S,).
 
         A place without a point keeps its own coordinates. The type is that of the points.
         """
-        lumps = self.lumps
-        if lumps is None or len(places) * len(self._summed) <= _FEW_PAIRS:
-            sums = np.concatenate([self._sums(block) for block in self._blocks(places, len(self._summed))])
+        pairs = len(places) * len(self._points)
+        if self._lumps is None and pairs > _FEW_PAIRS_AT_FIRST:
+            self._lumps = _lumps(self._points, self.radius)
+            self._points = self._lumps.points
+            self._prepare()
+        lumps = self._lumps
+        if lumps is None or pairs <= _FEW_PAIRS:
+            sums = np.concatenate([self._sums(block) for block in self._blocks(places, len(self._points))])
         else:
             size = max(1, _BOUNDS // len(lumps.radii))
             blocks = (places[start : start + size] for start in range(0, len(places), size))
@@ -53,6 +59,10 @@ class Neighbourhoods:
         number = sums[:, -1]
         means = sums[:, :-1] / np.maximum(number, 1)[:, None]
         return np.where(number[:, None] > 0, means, places), number
+
+    def _prepare(self) -> None:
+        self._sought = np.ascontiguousarray(_sought(self._points).T)
+        self._summed = _with_ones(self._points)
 
     def _sums(self, places: NDArray) -> NDArray:
         """Sums of coordinates and number (S, D + 1) of the points within the radius of each place."""
