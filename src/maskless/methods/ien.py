@@ -1,7 +1,7 @@
 """IEN, the second stage of point_supervised: which nucleus a pixel belongs to, by its embedding."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from maskless.networks.averaged import Averaged
 from maskless.networks.batch_norm import set_norm_momentum
 from maskless.networks.imagenet import load_imagenet
 from maskless.networks.instance_encoder import InstanceEncoder
+from maskless.postprocess.chain import Chain
 from maskless.signals import IGNORE, Need, Role, Signal
 
 
@@ -28,8 +29,11 @@ class IEN(Stage):
     Not in the paper: with `classes_weight` above 0 the network also sorts pixels into background, inside and
     boundary of those instances, with that weight beside L_dis, and so gives a `foreground` in place of the
     SPN's, and a `boundary`. Points have shaped the instances, so they know more than the SPN, which has to do
-    without. `from_spn` begins from the SPN's weights. `flips` averages the foreground over the four flips of
-    each window where `average` cannot, as embeddings cannot be averaged.
+    without. `from_spn` begins from the SPN's weights.
+
+    With a chain that takes the embedding, each window is grouped by itself, and of the maps that `average`
+    speaks of only the foreground is averaged, over flips: embeddings of two views do not compare. Windows are
+    then about as large as the crops of the training, where that is not said.
     """
 
     called = "ien"
@@ -58,13 +62,24 @@ class IEN(Stage):
         classes_weight: float = 0.0,
         boundary_weight: float = 1.5,
         from_spn: bool = False,
-        flips: bool = False,
+        average: Literal["none", "flips", "dihedral"] = "none",
+        window_px: int | None = None,
+        overlap_px: int | None = None,
         **stage: Any,
     ) -> None:
         if not isinstance(spn, Stage) or Signal.PROBABILITY not in spn.leaves:
             raise UserError("IEN needs spn, a stage that leaves probabilities: maskless.methods.spn.SPN")
         self.gives = self.gives | ({"foreground", "boundary"} if classes_weight > 0 else spn.gives)
-        super().__init__(before=spn, **stage)
+        grouped = "embedding" in Chain(stage["chain"]).needs
+        super().__init__(
+            before=spn,
+            join="own" if grouped else "blend",
+            average="none" if grouped else average,
+            window_px=window_px or (256 if grouped else 1024),
+            overlap_px=overlap_px if overlap_px is not None else (64 if grouped else 128),
+            **stage,
+        )
+        self.flips = grouped and average != "none"
         refuse_unlearnable("IEN", lr, weight_decay, width, norm_momentum)
         if self.trains and self.labels is None:
             raise UserError("IEN has nothing to learn from: give it labels of instances")
@@ -81,7 +96,7 @@ class IEN(Stage):
             )
         if from_spn and getattr(spn, "width", None) != width:
             raise UserError(f"from_spn needs an SPN of the IEN's own width={width}: give both the same")
-        self.dimensions, self.flips, self.from_spn = dimensions, flips, from_spn
+        self.dimensions, self.from_spn = dimensions, from_spn
         self.classes_weight, self.boundary_weight = classes_weight, boundary_weight
         self.lr, self.weight_decay, self.beta2 = lr, weight_decay, beta2
         self.optimiser, self.rate = optimiser, rate
