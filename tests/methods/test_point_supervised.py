@@ -92,7 +92,7 @@ def test_a_training_on_points_alone_segments(tmp_path: Path, monkeypatch: pytest
     image = Synthetic(size_px=96).read(Synthetic(size_px=96).items("test")[0], {Signal.IMAGE})[Signal.IMAGE]
     segmenter = load(run)
     maps = segmenter.maps(image)
-    assert set(maps) == {"foreground", "boundary"}
+    assert set(maps) == {"foreground", "embedding"}
     assert maps["foreground"].shape == (96, 96)
     assert segmenter.segment(image).shape == (96, 96)
 
@@ -184,7 +184,7 @@ def test_the_averaged_network_labels_what_is_ignored_and_takes_back_what_it_deni
 
 
 def test_the_parameters_of_the_paper() -> None:
-    method = stage_of("schedule.width=64", "method.classes_weight=0", "postprocess=ien")
+    method = stage_of("schedule.width=64")
     assert sum(p.numel() for p in method.network.parameters()) == 24_416_642
     assert sum(p.numel() for p in method.before.network.parameters()) == 24_415_714
 
