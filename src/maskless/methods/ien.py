@@ -70,7 +70,7 @@ class IEN(Stage):
         if not isinstance(spn, Stage) or Signal.PROBABILITY not in spn.leaves:
             raise UserError("IEN needs spn, a stage that leaves probabilities: maskless.methods.spn.SPN")
         self.gives = self.gives | ({"foreground", "boundary"} if classes_weight > 0 else spn.gives)
-        grouped = "embedding" in Chain(stage["chain"]).needs
+        grouped = "embedding" in Chain(stage.get("chain", {})).needs
         super().__init__(
             before=spn,
             join="own" if grouped else "blend",
