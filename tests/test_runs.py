@@ -157,14 +157,25 @@ def epochs(run: Run) -> list[tuple[str, str]]:
 def test_rows_of_metrics_are_added_replaced_and_trimmed_by_step(tmp_path):
     run = create(tmp_path)
     for step in (10, 20, 30):
-        run.add_metrics({"step": step, "loss": step / 10})
-    run.add_metrics({"step": 20, "loss": 9.0})  # a resumed run comes by again: what was later is gone
+        run.add_metrics({"stage": "toy", "step": step, "loss": step / 10})
+    run.add_metrics(
+        {"stage": "toy", "step": 20, "loss": 9.0}
+    )  # a resumed run comes by again: what was later is gone
     assert epochs(run) == [("10", "1.0"), ("20", "9.0")]
-    run.add_metrics({"step": 100, "loss": 0.5})  # steps are numbers, not words
-    run.trim_metrics(20)
+    run.add_metrics({"stage": "toy", "step": 100, "loss": 0.5})  # steps are numbers, not words
+    run.trim_metrics("toy", 20)
     assert epochs(run) == [("10", "1.0"), ("20", "9.0")]
-    run.trim_metrics(-1)
+    run.trim_metrics("toy", -1)
     assert epochs(run) == []
+
+
+def test_the_rows_of_another_stage_stay(tmp_path):
+    run = create(tmp_path)
+    run.add_metrics({"stage": "first", "step": 100, "loss": 1.0})
+    run.add_metrics({"stage": "second", "step": 10, "loss": 2.0})
+    run.add_metrics({"stage": "second", "step": 20, "loss": 1.5})
+    run.trim_metrics("second", 10)
+    assert epochs(run) == [("100", "1.0"), ("10", "2.0")]
 
 
 def test_a_column_that_comes_later_does_not_lose_the_earlier_rows(tmp_path):

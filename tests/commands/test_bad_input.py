@@ -16,7 +16,8 @@ SLIPS = {
     "train --multrun": "there is no flag '--multrun' (options are written key=value); "
     "did you mean '--multirun'?",
     "train seed": "cannot read 'seed': options are written key=value",
-    "train method=superviesd": "there is no method 'superviesd'; did you mean 'supervised'?",
+    "train method=superviesd": "there is no method 'superviesd'; did you mean 'supervised' or "
+    "'point_supervised'?",
     "train dataset=multiorgn": "there is no dataset 'multiorgn'; did you mean 'multiorgan'?",
     "train hardware=a10": "there is no hardware 'a10'; did you mean 'a100'?",
     "train preset=tniy": "there is no preset 'tniy'; did you mean 'tiny'?",

@@ -49,7 +49,7 @@ class Source(ABC):
     #: Names of published sets that hold the tissue of this one, in whatever colours.
     same_tissue: ClassVar[tuple[str, ...]] = ()
     #: Whether a program made its images and annotation, so that nobody had to draw.
-    rendered: ClassVar[bool] = False
+    rendered: bool = False
     #: Pixel spacing in µm/px and objective power of all images, where they are known and the same.
     mpp: float | None = None
     power: float | None = None

@@ -55,7 +55,7 @@ class Synthetic(Source):
     )
     licence: ClassVar[str] = "Apache-2.0 (rendered by maskless itself)"
     how_to_get: ClassVar[str] = "There is nothing to get: maskless renders it."
-    rendered: ClassVar[bool] = True
+    rendered: bool = True
     power: float
 
     def __init__(
@@ -66,8 +66,13 @@ class Synthetic(Source):
         tiles: Mapping[str, int] = _TILES,
         seed: int = 0,
         split: str = "official",
+        drawn: bool = False,
     ) -> None:
-        """Raises UserError for an argument that cannot be, without rendering anything."""
+        """Raises UserError for an argument that cannot be, without rendering anything.
+
+        With `drawn` its annotation counts as what a person would have had to draw, to compare costs.
+        """
+        self.rendered = not drawn
         self.powers = _checked_powers(power, seed, size_px, stain)
         self.stain, self.size_px, self.seed, self.split = stain, size_px, seed, split
         low, high = self.powers
