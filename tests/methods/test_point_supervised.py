@@ -13,13 +13,16 @@ from omegaconf import OmegaConf
 from maskless import load
 from maskless.cli import main
 from maskless.commands.objects import build_method, check_fit
+from maskless.commands.stages import Given
 from maskless.commands.words import translate
 from maskless.data.datamodule import TrainingSet
 from maskless.data.derive import complete
+from maskless.data.fingerprint import describe
 from maskless.data.readers.synthetic import Synthetic
 from maskless.data.transforms import Pipeline
 from maskless.errors import UserError
 from maskless.paths import CONF
+from maskless.runs import Run
 from maskless.signals import IGNORE, Role, Sample, Signal, annotation_of
 
 TINY = [
@@ -143,6 +146,9 @@ def test_the_stages_one_by_one_give_the_weights_of_the_whole(
         (["method.spn.point_weight=-1"], "point_weight"),
         (["method.dimensions=0"], "dimensions"),
         (["method.spn.labels=null"], "labels"),
+        (["method.spn.selection=foo"], "selection='foo' is no score"),
+        (["method.mean=[0.5,0.5,0.5]"], "mean and std"),
+        (["stage=ien", "dataset.power=20", "spn=SPN"], "µm/px"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(
@@ -156,10 +162,24 @@ def test_what_cannot_be_is_one_sentence(
     if "SPN" in words[-1]:
         assert main(["train", *TINY, "stage=spn"]) == 0
         (spn,) = (tmp_path / "runs" / "default").iterdir()
-        words = [word.replace("SPN", str(spn)) for word in words]
+        words = [word.replace("=SPN", f"={spn}") for word in words]
     capsys.readouterr()
     assert main(["train", *TINY, *words]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_stage_that_has_learnt_from_images_that_judge_it_is_refused(tmp_path: Path) -> None:
+    class Later(Clicked):
+        """What was trained on is validated on."""
+
+        def items(self, part):
+            return super().items({"val": "train", "train": "val"}.get(part, part))
+
+    sizes = {"size_px": 96, "tiles": {"train": 2, "val": 2, "test": 1}}
+    run = Run.create(tmp_path, "s", "spn", {"mpp": None}, [], {"main": describe(Clicked(**sizes))})
+    Given(runs={"spn": run}).refuse_misfit(Clicked(**sizes))
+    with pytest.raises(UserError, match="has learnt from train-0000"):
+        Given(runs={"spn": run}).refuse_misfit(Later(**sizes))
 
 
 def test_a_method_of_one_stage_has_no_stages_to_choose(capsys: pytest.CaptureFixture) -> None:

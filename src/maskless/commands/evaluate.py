@@ -67,13 +67,13 @@ def run(config: Config) -> None:
 
 def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> tuple[Run, Segmenter, Source]:
     run = Run.open(config["run"])
-    if config["chain"]:
-        run = _with_chain(run, config)
-    segmenter = load(run.path, config["trust"], hardware)
     spec = config.get("dataset") or _where_data_is(run.config.get("dataset"), config["data_root"])
     source = build_source(spec, config)
     refuse_problems([source])
     refuse_unscorable(source, config["part"])
+    if config["chain"]:
+        run = _with_chain(run, config)
+    segmenter = load(run.path, config["trust"], hardware)
     if search:
         search.chain_of(segmenter, source)
         refuse_other_data(run, source, given=bool(config.get("dataset")))
@@ -85,13 +85,18 @@ def _with_chain(run: Run, config: Config) -> Run:
     stored = run.config
     if not isinstance(stored.get("method"), dict) or stored.get("model"):
         raise UserError(f"{run.path} has scored a model: postprocess= is for a run that was trained")
+    if run.state.get("state") != "finished":
+        raise UserError(
+            f"{run.path} is not finished: a training goes on with maskless train resume={run.path}"
+        )
     stored["method"]["chain"] = config["chain"]
     build_stage(stored["method"], config["trust"])  # refuses a chain that does not fit
     weights = run.best
     method, dataset = name_of(stored, "method"), name_of(stored, "dataset")
     name = f"{method}-{name_of(config, 'postprocess@chain')}-{dataset}-{stored.get('seed')}"
+    study = config["study"] if config["study"] != "default" else run.about.get("study", "default")
     command, drawn = config["command"], run.about.get("annotation")
-    made = Run.create(config["runs_dir"], config["study"], name, stored, command, run.data, drawn)
+    made = Run.create(config["runs_dir"], study, name, stored, command, run.data, drawn)
     shutil.copyfile(weights, made.checkpoint("best"))
     return made
 

@@ -1,17 +1,21 @@
 """One stage of a method alone: stage=spn, or stage=ien with the SPN of an earlier run, spn=runs/..."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from maskless.atomic import write_atomically
 from maskless.build import TARGET, resolve
 from maskless.commands.compose import Config
 from maskless.commands.words import STAGES
+from maskless.data.scale import training_spacing
+from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
 from maskless.methods.stage import Stage
 from maskless.runs import Run
+from maskless.signals import Role
+from maskless.spacing import same_spacing
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,33 @@ class Given:
     """The stages that are taken from earlier runs: the checkpoint of each by its name."""
 
     checkpoints: dict[str, Path] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def refuse_misfit(self, source: Source) -> None:
+        """Raise UserError if a stage has learnt at another scale, or from images that are to judge it."""
+        for name, run in self.runs.items():
+            mpp, here = run.config.get("mpp"), training_spacing(source)
+            if mpp and here and not same_spacing(mpp, here):
+                raise UserError(
+                    f"{name}={run.path} was trained at {mpp:g} µm/px, and {source.name} has {here:g} µm/px: "
+                    "train it on images of one scale"
+                )
+            seen = run.data.get(Role.MAIN.value, {})
+            cases = dict(seen.get("cases") or {})
+            learnt = {(seen.get("name"), image) for image in (seen.get("parts") or {}).get("train", ())}
+            known = learnt | {cases[image] for _, image in learnt if image in cases}
+            for part in ("val", "test"):
+                for item in source.items(part):
+                    if (source.name, item.id) in known or item.case in known - {None}:
+                        raise UserError(
+                            f"{name}={run.path} has learnt from {item.id}, which is in the {part} part of "
+                            f"this {source.name}: train it on the same split"
+                        )
 
     def hand_over(self, run: Run) -> None:
         """Copy the weights into `run`, where its training finds them."""
         for name, checkpoint in self.checkpoints.items():
-            shutil.copyfile(checkpoint, run.checkpoint("best", name))
+            write_atomically(run.checkpoint("best", name), checkpoint.read_bytes())
 
 
 def choose_stage(config: Config) -> Given:
@@ -38,7 +64,8 @@ def choose_stage(config: Config) -> Given:
     given = Given()
     for name in STAGES:
         if isinstance(method.get(name), str):
-            method[name], given.checkpoints[name] = _of_run(name, Run.open(method[name]))
+            given.runs[name] = Run.open(method[name])
+            method[name], given.checkpoints[name] = _of_run(name, given.runs[name])
     nested = {k: v for k, v in method.items() if _is_stage(v, config)}
     last = getattr(resolve(method[TARGET], config["trust"]), "called", "")
     wanted = config["stage"]

@@ -50,6 +50,8 @@ def run(config: Config) -> float | None:
     seed_networks(config["seed"])
     stage = build_method(config)
     check_fit(config, stage.source_needs, sources)
+    if given:
+        given.refuse_misfit(sources[Role.MAIN])
     refuse_problems([*sources.values(), *tests.values()])
     for source in tests.values():
         refuse_unscorable(source, "test")
@@ -105,11 +107,10 @@ def _refuse_changed(run: Run, sources: Mapping[Role, Source]) -> None:
 def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
     """Raise UserError if there is nothing to learn from, or its augmentation or selection cannot be."""
     if stage.trains:
-        if stage.selection not in HIGHER_IS_BETTER:
-            raise UserError(
-                f"selection={stage.selection!r} is no score{did_you_mean(stage.selection, HIGHER_IS_BETTER)}"
-            )
         for part in stage.stages:
+            if part.selection not in HIGHER_IS_BETTER:
+                near = did_you_mean(part.selection, HIGHER_IS_BETTER)
+                raise UserError(f"selection={part.selection!r} is no score{near}")
             pipeline = Pipeline(part.augment, part.crop_px)
             TrainingSet(sources, part.needs, pipeline, seed=0, stage="", labeller=part.labels)
 
@@ -132,6 +133,8 @@ def _train_and_score(
             name=name_of(config, "method"),
             seed=config["seed"],
             checkpoint_every=config["checkpoint_every"],
+            # stage= is stored where the stages before it came from an earlier run, and nowhere else.
+            taken=[part.called for part in stage.stages[:-1]] if config["stage"] else (),
             resume=resume,
             progress=bars(config["progress"]),
             tracked=lambda items, what: tracked(items, what, wanted=config["progress"]),

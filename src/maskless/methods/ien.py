@@ -94,6 +94,8 @@ class IEN(Stage):
                 f"IEN's classes_weight={classes_weight} and boundary_weight={boundary_weight} must be 0 or "
                 "more"
             )
+        if (spn.mean, spn.std) != (self.mean, self.std):
+            raise UserError("the IEN's mean and std must be those of its SPN, which is shown the same pixels")
         if from_spn and getattr(spn, "width", None) != width:
             raise UserError(f"from_spn needs an SPN of the IEN's own width={width}: give both the same")
         self.dimensions, self.from_spn = dimensions, from_spn
@@ -132,7 +134,8 @@ class IEN(Stage):
     def setup(self, stage: str) -> None:
         """Begin from the SPN, which has been trained by now; if a checkpoint is loaded, that is later."""
         if stage == "fit" and self.from_spn:
-            self.network.begin_from(self.before.network)  # type: ignore[union-attr, arg-type]
+            spn: Any = self.before
+            self.network.begin_from(spn.network if spn.averaged is None else spn.averaged.network)
 
     def on_train_batch_end(self, *_: Any) -> None:
         if self.averaged is not None:

@@ -2,7 +2,7 @@
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,20 +30,21 @@ def train_method(
     name: str,
     seed: int,
     checkpoint_every: int = 100,
+    taken: Collection[str] = (),
     resume: bool = False,
     progress: bool = True,
     tracked: Tracked = lambda items, _: items,
 ) -> None:
     """Train the stages of `method` in their order; `name` is what the only stage of a method is called.
 
-    A stage whose checkpoint is in `run` already, from an earlier run, is taken as it is. With `resume` it
+    The stages `taken` are from an earlier run, which has left their checkpoints in `run`. With `resume` it
     goes on in the stage, and at the step, where the run was killed. Afterwards `method` holds the best
     weights of all its stages, and so does the run's best checkpoint.
     """
     left: dict[Signal, Path] = {}
     for stage in method.stages:
         part = "" if stage is method else stage.called
-        if part and run.checkpoint("best", part).is_file() and not run.checkpoint("last", part).is_file():
+        if part in taken:
             load_best(stage, run, part)
             stage.trained_mpp = training_spacing(sources[Role.MAIN])
         else:
