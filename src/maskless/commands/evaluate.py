@@ -67,13 +67,14 @@ def run(config: Config) -> None:
 
 def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> tuple[Run, Segmenter, Source]:
     run = Run.open(config["run"])
+    segmenter = load(run.path, config["trust"], hardware)
     spec = config.get("dataset") or _where_data_is(run.config.get("dataset"), config["data_root"])
     source = build_source(spec, config)
     refuse_problems([source])
     refuse_unscorable(source, config["part"])
     if config["chain"]:
-        run = _with_chain(run, config)
-    segmenter = load(run.path, config["trust"], hardware)
+        run = _with_chain(run, config)  # made when all else has been checked
+        segmenter = load(run.path, config["trust"], hardware)
     if search:
         search.chain_of(segmenter, source)
         refuse_other_data(run, source, given=bool(config.get("dataset")))
