@@ -19,8 +19,8 @@ from maskless.data.voronoi_label import (
     voronoi_label,
 )
 from maskless.errors import UserError
-from maskless.metrics.relabel import relabel
 from maskless.postprocess.binary import fill_holes, label, remove_small
+from maskless.postprocess.pieces import pieces
 from maskless.signals import IGNORE, Signal
 
 
@@ -101,9 +101,9 @@ class TrueInstances:
     def __call__(self, signals: Mapping[Signal, Any]) -> dict[Signal, NDArray]:
         """'instances' and 'labels' as from `PseudoInstances`. Given instances, integers (H, W), 0 = none."""
         truth = signals[Signal.INSTANCES]
-        pieces = relabel(truth)
-        large = np.bincount(pieces.ravel()) >= self.min_area_px
-        instances = _only(pieces, large)
+        parts = pieces(truth, neighbours=8)
+        large = np.bincount(parts.ravel()) >= self.min_area_px
+        instances = _only(parts, large)
         return {Signal.INSTANCES: instances, Signal.LABELS: _labels(instances, truth == 0)}
 
 
@@ -119,10 +119,10 @@ def _around_points(
 ) -> NDArray[np.int32]:
     """The nuclei's pixels in each cell, in pieces that touch its point, numbered by cell."""
     inside = np.where(nuclei, cells, 0)
-    pieces = relabel(inside)
-    touching = np.zeros(pieces.max() + 1, bool)
-    touching[pieces[discs(points, nuclei.shape, radius_px=POINT_RADIUS_PX)]] = True
-    inside[~touching[pieces]] = 0
+    parts = pieces(inside, neighbours=8)
+    touching = np.zeros(parts.max() + 1, bool)
+    touching[parts[discs(points, nuclei.shape, radius_px=POINT_RADIUS_PX)]] = True
+    inside[~touching[parts]] = 0
     return _only(inside, np.bincount(inside.ravel()) > 0)
 
 

@@ -7,9 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from maskless.losses.over_processes import mean_over_processes
-
-#: The label of a pixel of which nothing is known.
-IGNORED = 255
+from maskless.signals import IGNORE
 
 
 def partial_cross_entropy(logits: Tensor, labels: Tensor, weights: Sequence[float] | None = None) -> Tensor:
@@ -30,9 +28,9 @@ def partial_cross_entropy(logits: Tensor, labels: Tensor, weights: Sequence[floa
     likelihood = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(1)
     # Summed outside of nll_loss, whose own sum has no fixed order on a GPU.
     losses = [
-        F.nll_loss(likelihood, opinion.long(), ignore_index=IGNORED, reduction="none").sum()
+        F.nll_loss(likelihood, opinion.long(), ignore_index=IGNORE, reduction="none").sum()
         for opinion in opinions
     ]
-    counts = (labels != IGNORED).flatten(0, -2).sum(0)
+    counts = (labels != IGNORE).flatten(0, -2).sum(0)
     means = mean_over_processes(torch.stack(losses), counts)
     return torch.stack([weight * mean for weight, mean in zip(weights, means, strict=True)]).sum()
