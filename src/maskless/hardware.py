@@ -80,19 +80,23 @@ class Hardware:
             for network in module.children():
                 network.compile()
 
-    def trainer_arguments(self) -> dict[str, Any]:
-        """For lightning.Trainer. Ranks are spawned or SLURM's; the command line never runs again."""
+    def trainer_arguments(self, *, adversaries: bool = False) -> dict[str, Any]:
+        """For lightning.Trainer. Ranks are spawned or SLURM's; the command line never runs again.
+
+        With `adversaries`, a step has several losses, none of which reaches all networks.
+        """
         several = self.devices * self.nodes > 1
         by_slurm = "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in (
             "bash",
             "interactive",
         )
+        partly = "_find_unused_parameters_true" if adversaries else ""
         return {
             "accelerator": self.accelerator,
             "devices": self.devices,
             "num_nodes": self.nodes,
             "precision": self.resolved_precision,
-            "strategy": ("ddp" if by_slurm else "ddp_spawn") if several else "auto",
+            "strategy": f"{'ddp' if by_slurm else 'ddp_spawn'}{partly}" if several else "auto",
             "use_distributed_sampler": False,
         }
 

@@ -139,7 +139,8 @@ def create_run(
 
     `annotation` is what a person had to draw for it, if that does not follow from needs and sources.
     """
-    config.setdefault("mpp", training_spacing(sources[Role.MAIN]))
+    if config.get("mpp") is None:
+        config["mpp"] = training_spacing(sources[Role.MAIN])
     for group in ("dataset", "prior", "target"):
         config.update({group: _found_from_anywhere(config[group])} if config.get(group) else {})
     # As it was built, so that `load` builds the same from the stored method alone.

@@ -9,7 +9,6 @@ from maskless.atomic import write_atomically
 from maskless.build import TARGET, resolve
 from maskless.commands.compose import Config
 from maskless.commands.words import STAGES
-from maskless.data.scale import training_spacing
 from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
 from maskless.methods.stage import Stage
@@ -25,14 +24,14 @@ class Given:
     checkpoints: dict[str, Path] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
 
-    def refuse_misfit(self, source: Source) -> None:
-        """Raise UserError if a stage has learnt at another scale, or from images that are to judge it."""
+    def refuse_misfit(self, source: Source, here: float | None) -> None:
+        """Raise UserError if a stage has learnt at another scale than `here`, or from images that are to judge it."""
         for name, run in self.runs.items():
-            mpp, here = run.config.get("mpp"), training_spacing(source)
+            mpp = run.config.get("mpp")
             if mpp and here and not same_spacing(mpp, here):
                 raise UserError(
-                    f"{name}={run.path} was trained at {mpp:g} µm/px, and {source.name} has {here:g} µm/px: "
-                    "train it on images of one scale"
+                    f"{name}={run.path} was trained at {mpp:g} µm/px, and this is at {here:g} µm/px: "
+                    "train both at one scale"
                 )
             seen = run.data.get(Role.MAIN.value, {})
             cases = dict(seen.get("cases") or {})

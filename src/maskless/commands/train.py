@@ -18,6 +18,7 @@ from maskless.commands.progress import bars, tracked
 from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.data.datamodule import TrainingSet
+from maskless.data.scale import training_spacing
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.data.transforms import Pipeline
@@ -25,10 +26,11 @@ from maskless.errors import UserError, did_you_mean
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
 from maskless.loading import as_segmenter, read_checkpoint
-from maskless.methods.stage import Stage
+from maskless.methods.stage import LOSS, Stage
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
 from maskless.signals import Role
+from maskless.spacing import spacing_of
 from maskless.training.train_method import train_method
 from maskless.training.train_stage import seed_networks
 
@@ -47,11 +49,12 @@ def run(config: Config) -> float | None:
     hardware = build_hardware(config)
     sources = build_sources(config)
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
+    config["mpp"] = spacing_of(config["mpp"]) or training_spacing(sources[Role.MAIN])
     seed_networks(config["seed"])
     stage = build_method(config)
     check_fit(config, stage.source_needs, sources)
     if given:
-        given.refuse_misfit(sources[Role.MAIN])
+        given.refuse_misfit(sources[Role.MAIN], config["mpp"])
     refuse_problems([*sources.values(), *tests.values()])
     for source in tests.values():
         refuse_unscorable(source, "test")
@@ -108,11 +111,16 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
     """Raise UserError if there is nothing to learn from, or its augmentation or selection cannot be."""
     if stage.trains:
         for part in stage.stages:
-            if part.selection not in HIGHER_IS_BETTER:
-                near = did_you_mean(part.selection, HIGHER_IS_BETTER)
+            if part.selection not in (LOSS, *HIGHER_IS_BETTER):
+                near = did_you_mean(part.selection, [LOSS, *HIGHER_IS_BETTER])
                 raise UserError(f"selection={part.selection!r} is no score{near}")
-            pipeline = Pipeline(part.augment, part.crop_px)
-            TrainingSet(sources, part.needs, pipeline, seed=0, stage="", labeller=part.labels)
+            if not 0 <= part.selection_from < part.epochs:
+                raise UserError(
+                    f"selection_from={part.selection_from} leaves none of the {part.epochs} epochs to choose "
+                    "from: they are counted from 0"
+                )
+            pipelines = {role: Pipeline(part.augments(role), part.crop_px) for role in sources}
+            TrainingSet(sources, part.needs, pipelines, seed=0, stage="", labeller=part.labels)
 
 
 def _train_and_score(
@@ -132,6 +140,7 @@ def _train_and_score(
             hardware,
             name=name_of(config, "method"),
             seed=config["seed"],
+            mpp=config["mpp"],
             checkpoint_every=config["checkpoint_every"],
             # stage= is stored where the stages before it came from an earlier run, and nowhere else.
             taken=[part.called for part in stage.stages[:-1]] if config["stage"] else (),
@@ -145,7 +154,7 @@ def _train_and_score(
     if main.scorable("val"):
         rows = score_into(run, segmenter, main, "val", predictions=False, progress=config["progress"])
         print_scores(rows)
-        value = mean_of(rows, stage.selection)
+        value = mean_of(rows, stage.selection) if stage.selection != LOSS else None
     for source in tests.values():
         print_scores(
             score_into(run, segmenter, source, "test", predictions=True, progress=config["progress"])

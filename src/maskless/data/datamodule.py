@@ -29,8 +29,9 @@ class TrainingSet(Dataset):
     """Sample n of every role, a pure function of (seed, stage, role, n).
 
     `dataset[n]` is {role: {signal: tensor}}: image uint8 (crop_px, crop_px, 3), instances int32 and the other
-    signals on the grid (crop_px, crop_px). Annotation comes with the region in which it is complete, if its
-    source has one. Images of another known spacing than that of the main source are resampled to it.
+    signals on the grid (crop_px, crop_px), each role through its own pipeline. Annotation comes with the
+    region in which it is complete, if its source has one. Images of another known spacing than `mpp`, in
+    µm/px, or without it than that of the main source, are resampled to it.
 
     A `labeller` makes of each whole image of the main source what is learnt instead of what it `needs`; with
     it, what lies outside a region is ignored. `left` has the folder of each map that an earlier stage has
@@ -41,21 +42,22 @@ class TrainingSet(Dataset):
         self,
         sources: Mapping[Role, Source],
         needs: Collection[Need],
-        pipeline: Pipeline,
+        pipelines: Mapping[Role, Pipeline],
         seed: int,
         stage: str,
         cache_bytes: int = CACHE_BYTES,
         labeller: Labeller | None = None,
         left: Mapping[Signal, Path] | None = None,
+        mpp: float | None = None,
     ) -> None:
-        self.pipeline, self.seed, self.stage, self.cache_bytes = pipeline, seed, stage, cache_bytes
+        self.pipelines, self.seed, self.stage, self.cache_bytes = pipelines, seed, stage, cache_bytes
         self.labeller, self.left = labeller, dict(left or {})
         self.sources = {role: sources[role] for role in sorted({need.role for need in needs})}
         self.signals = {r: sorted({n.signal for n in needs if n.role is r}) for r in self.sources}
         for role, signals in self.signals.items():
             if Signal.REGION in self.sources[role].offers and set(signals) - {Signal.IMAGE}:
                 self.signals[role] = sorted({*signals, Signal.REGION})
-        self.mpp = training_spacing(sources[Role.MAIN]) if Role.MAIN in sources else None
+        self.mpp = mpp or (training_spacing(sources[Role.MAIN]) if Role.MAIN in sources else None)
         self.items = {role: source.items("train") for role, source in self.sources.items()}
         for role, items in self.items.items():
             for signal in set(self.signals[role]) - {Signal.IMAGE, *ON_GRID, *self._consumed(role)}:
@@ -76,7 +78,7 @@ class TrainingSet(Dataset):
     def _draw(self, role: Role, n: int) -> dict[Signal, Tensor]:
         items = self.items[role]
         sample = self._read(role, items[item_of(n, len(items), self.seed, self.stage, role)])
-        drawn = self.pipeline(sample.signals, generator(self.seed, self.stage, role, n))
+        drawn = self.pipelines[role](sample.signals, generator(self.seed, self.stage, role, n))
         return {signal: torch.from_numpy(array) for signal, array in drawn.items()}
 
     def _read(self, role: Role, item: Item) -> Sample:
@@ -156,8 +158,8 @@ class DataModule(LightningDataModule):
 
     `sources` fill the roles; `needs` are the stage's own: its training step can see nothing else. `batch`
     samples a step and process, `steps` an epoch. `step` counts the training steps done and is stored with
-    every checkpoint, so that a killed run goes on with the very next sample. `labeller` and `left` are as in
-    `TrainingSet`.
+    every checkpoint, so that a killed run goes on with the very next sample. `augment` is by role;
+    `labeller`, `left` and `mpp` are as in `TrainingSet`.
     """
 
     def __init__(
@@ -167,18 +169,20 @@ class DataModule(LightningDataModule):
         *,
         stage: str,
         seed: int,
-        augment: Mapping[str, Any],
+        augment: Mapping[Role, Mapping[str, Any]],
         crop_px: int,
         batch: int,
         steps: int,
         workers: int = 0,
         labeller: Labeller | None = None,
         left: Mapping[Signal, Path] | None = None,
+        mpp: float | None = None,
     ) -> None:
         super().__init__()
         self.sources, self.batch, self.steps, self.workers = sources, batch, steps, workers
-        pipeline, cache_bytes = Pipeline(augment, crop_px), CACHE_BYTES // max(workers, 1)
-        self.training = TrainingSet(sources, needs, pipeline, seed, stage, cache_bytes, labeller, left)
+        pipelines = {role: Pipeline(augment.get(role, {}), crop_px) for role in sources}
+        cache_bytes = CACHE_BYTES // max(workers, 1)
+        self.training = TrainingSet(sources, needs, pipelines, seed, stage, cache_bytes, labeller, left, mpp)
         self.step = 0
 
     def state_dict(self) -> dict[str, Any]:

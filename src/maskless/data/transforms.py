@@ -38,17 +38,59 @@ class StainJitter(A.ImageOnlyTransform):
         return recombine(stains(img) * factors)
 
 
+class CropOrHalve(A.DualTransform):
+    """A random half of each side, or, by the chance `halve`, all of it at half the power (bilinear)."""
+
+    #: How much larger than the crop a patch has to be.
+    context = 2.0
+
+    def __init__(self, halve: float = 0.5) -> None:
+        super().__init__(p=1.0)
+        if not 0 <= halve <= 1:
+            raise ValueError(f"halve={halve} is a chance, 0 to 1")
+        self.halve = halve
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        sides = [max(side // 2, 1) for side in params["shape"][:2]]
+        halved = self.random_generator.random() < self.halve
+        corner = [
+            int(self.random_generator.integers(side - half + 1))
+            for side, half in zip(params["shape"][:2], sides, strict=True)
+        ]
+        return {"halved": halved, "sides": sides, "corner": corner}
+
+    def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
+        return self._half(img, cv2.INTER_LINEAR, **params)
+
+    def apply_to_mask(self, mask: np.ndarray, **params: Any) -> np.ndarray:
+        return self._half(mask, cv2.INTER_NEAREST, **params)
+
+    def _half(
+        self, array: np.ndarray, how: int, halved: bool, sides: list[int], corner: list[int], **_: Any
+    ) -> np.ndarray:
+        (height, width), (row, column) = sides, corner
+        if halved:
+            return cv2.resize(array, (width, height), interpolation=how)
+        return np.ascontiguousarray(array[row : row + height, column : column + width])
+
+
+#: Steps of ours beside those of albumentations.
+OWN = {kind.__name__: kind for kind in (StainJitter, CropOrHalve)}
+
+
 class Pipeline:
     """Cut a patch, augment it, keep the middle: `pipeline(arrays, rng)`.
 
-    `spec` maps a free name to `{step: an albumentations class or StainJitter, its arguments}`, in order.
-    `arrays` maps signals on one grid to arrays (H, W[, 3]); the result has side `crop_px` and the same
-    dtypes, and label ids pass unchanged. An image smaller than the crop is continued by reflection.
+    `spec` maps a free name to `{step: an albumentations class or one of OWN, its arguments}`, in order.
+    `arrays` maps signals on one grid to arrays (H, W[, 3]), with an image or without; the result has side
+    `crop_px` and the same dtypes, and label ids pass unchanged. An image smaller than the crop is continued by reflection.
     """
 
     def __init__(self, spec: Mapping[str, Mapping[str, Any]], crop_px: int) -> None:
         self.crop_px = crop_px
         self.steps = [_step(name, **step) for name, step in spec.items()]
+        context = max([CONTEXT, *(getattr(step, "context", 0.0) for step in self.steps)])
+        self.patch_px = round(crop_px * context)
         pad = A.PadIfNeeded(crop_px, crop_px, border_mode=cv2.BORDER_REFLECT_101, p=1)
         # Each by its own name, for they differ in type and number of channels.
         targets = {signal.value: "mask" for signal in ON_GRID}
@@ -59,13 +101,17 @@ class Pipeline:
     def __call__(
         self, arrays: Mapping[Signal, np.ndarray], rng: np.random.Generator
     ) -> dict[Signal, np.ndarray]:
-        image = arrays[Signal.IMAGE]
         grid = [signal for signal in ON_GRID if signal in arrays]
-        rows, columns = (_cut(side, round(self.crop_px * CONTEXT), rng) for side in image.shape[:2])
+        image = arrays.get(Signal.IMAGE)
+        if image is None:  # albumentations does nothing without one
+            image = np.zeros((*arrays[grid[0]].shape[:2], 3), np.uint8)
+        rows, columns = (_cut(side, self.patch_px, rng) for side in image.shape[:2])
         masks = {s.value: np.ascontiguousarray(_warped(arrays[s][rows, columns])) for s in grid}
         self.compose.set_random_seed(int(rng.integers(2**31)))
         done = self.compose(image=np.ascontiguousarray(image[rows, columns]), **masks)
-        result = {Signal.IMAGE: np.ascontiguousarray(done["image"])}
+        result = {}
+        if Signal.IMAGE in arrays:
+            result[Signal.IMAGE] = np.ascontiguousarray(done["image"])
         for signal in grid:
             result[signal] = np.ascontiguousarray(done[signal.value]).astype(arrays[signal].dtype)
         return result
@@ -82,9 +128,10 @@ def _cut(side: int, patch: int, rng: np.random.Generator) -> slice:
 
 
 def _step(name: str, step: str, **arguments: Any) -> A.BasicTransform:
-    kind: Any = StainJitter if step == "StainJitter" else getattr(A, step, None)
+    kind: Any = OWN.get(step) or getattr(A, step, None)
     if kind is None or not issubclass(kind, A.BasicTransform):
-        known = [n for n, k in vars(A).items() if isinstance(k, type) and issubclass(k, A.BasicTransform)]
+        theirs = [n for n, k in vars(A).items() if isinstance(k, type) and issubclass(k, A.BasicTransform)]
+        known = [*OWN, *theirs]
         raise UserError(f"augment step {name!r}: there is no {step!r}{did_you_mean(step, known)}")
     known = list(signature(kind.__init__).parameters)
     for argument in arguments:

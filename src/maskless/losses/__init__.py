@@ -1,5 +1,6 @@
 """What training minimises: a function a formula, named as in the paper that has it."""
 
+from maskless.losses.adversarial import discriminator_loss, least_squares
 from maskless.losses.dice import soft_dice_loss
 from maskless.losses.discriminative import DiscriminativeTerms, discriminative_loss, discriminative_terms
 from maskless.losses.over_processes import mean_over_processes
@@ -9,8 +10,10 @@ from maskless.losses.three_class import boundary_target, three_class_loss
 __all__ = [
     "DiscriminativeTerms",
     "boundary_target",
+    "discriminator_loss",
     "discriminative_loss",
     "discriminative_terms",
+    "least_squares",
     "mean_over_processes",
     "partial_cross_entropy",
     "soft_dice_loss",

@@ -12,9 +12,11 @@ from maskless.data.labeller import Labeller
 from maskless.errors import UserError, did_you_mean
 from maskless.postprocess.chain import Chain
 from maskless.segmenter import MapSegmenter
-from maskless.signals import Need, Sample, Signal
+from maskless.signals import Need, Role, Sample, Signal
 
 Spec = Mapping[str, Mapping[str, Any]]
+#: The `selection` that needs no annotation.
+LOSS = "loss"
 
 
 class Stage(LightningModule):
@@ -26,7 +28,8 @@ class Stage(LightningModule):
 
     `chain` turns the maps into instances (`postprocess.chain`), `augment` names the augmentation of the
     training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
-    schedule; the validation score `selection` chooses the checkpoint. `mean` and `std` normalise pixels in
+    schedule. The validation score `selection` chooses the checkpoint, or 'loss' the least mean of what
+    it logs by that name over an epoch, the epochs before `selection_from` left out. `mean` and `std` normalise pixels in
     [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere have learnt
     from, cases or whole sources: a comparison marks the images that they have seen. `labels` makes what is
     learnt, once for each whole training image, of what it needs. `before` is the stage that is trained first,
@@ -54,6 +57,7 @@ class Stage(LightningModule):
         batch: int = 1,
         crop_px: int = 224,
         selection: str = "aji",
+        selection_from: int = 0,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
         average: Literal["none", "flips", "dihedral"] = "none",
@@ -69,7 +73,7 @@ class Stage(LightningModule):
         if labels:
             self.needs = self.needs | {Need(signal) for signal in labels.needs}
         self.chain = Chain(chain)
-        self.selection = selection
+        self.selection, self.selection_from = selection, selection_from
         for name in sorted(self.chain.needs - self.gives):
             raise UserError(
                 f"the post-processing of {type(self).__name__} needs a map {name!r}, which it does not give"
@@ -120,6 +124,10 @@ class Stage(LightningModule):
     @abstractmethod
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """The dense maps of normalised images: float32 (B, 3, H, W) to named (B, H, W) or (B, C, H, W)."""
+
+    def augments(self, role: Role) -> Spec:
+        """The augmentation of the training samples of a role."""
+        return self.augment
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 (B, H, W, 3) to normalised float32 (B, 3, H, W), channels last in memory as they came."""

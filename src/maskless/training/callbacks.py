@@ -87,6 +87,8 @@ class Epochs(Callback):
         self.sums: dict[str, float] = {}
         self.batches = 0
         self.seconds = 0.0
+        #: The training values of the epoch that has just ended, the same on all processes.
+        self.means: dict[str, float] = {}
         self._since = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -111,6 +113,7 @@ class Epochs(Callback):
             means = {
                 n: float(trainer.strategy.reduce(torch.tensor(v), reduce_op="mean")) for n, v in means.items()
             }
+        self.means = means
         scores = {n: float(v) for n, v in trainer.callback_metrics.items() if n.startswith("val_")}
         rates = {f"lr_{k}" if k else "lr": o.param_groups[0]["lr"] for k, o in enumerate(trainer.optimizers)}
         row = {
@@ -129,6 +132,26 @@ class Epochs(Callback):
 
     def _clock(self) -> float:
         return self.seconds + time.monotonic() - self._since
+
+
+class LeastLoss(Callback):
+    """The weights of the epoch with the least mean `loss`, of those from `first` on, counted from 0."""
+
+    def __init__(self, path: Path, epochs: Epochs, first: int) -> None:
+        self.path, self.epochs, self.first = path, epochs, first
+        self.least = float("inf")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"least": self.least}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.least = state_dict["least"]
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        loss = self.epochs.means["loss"]
+        if trainer.current_epoch >= self.first and loss < self.least:
+            self.least = loss
+            trainer.save_checkpoint(self.path, weights_only=True)
 
 
 class LastCheckpoint(Callback):

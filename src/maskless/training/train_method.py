@@ -29,6 +29,7 @@ def train_method(
     *,
     name: str,
     seed: int,
+    mpp: float | None = None,
     checkpoint_every: int = 100,
     taken: Collection[str] = (),
     resume: bool = False,
@@ -36,6 +37,8 @@ def train_method(
     tracked: Tracked = lambda items, _: items,
 ) -> None:
     """Train the stages of `method` in their order; `name` is what the only stage of a method is called.
+
+    `mpp` is the pixel spacing to train at, in µm/px, if not the source's own.
 
     The stages `taken` are from an earlier run, which has left their checkpoints in `run`. With `resume` it
     goes on in the stage, and at the step, where the run was killed. Afterwards `method` holds the best
@@ -46,7 +49,7 @@ def train_method(
         part = "" if stage is method else stage.called
         if part in taken:
             load_best(stage, run, part)
-            stage.trained_mpp = training_spacing(sources[Role.MAIN])
+            stage.trained_mpp = mpp or training_spacing(sources[Role.MAIN])
         else:
             if len(method.stages) > 1:
                 log.info("stage %s", stage.called)
@@ -58,6 +61,7 @@ def train_method(
                 name=stage.called or name,
                 seed=seed,
                 part=part,
+                mpp=mpp,
                 left={signal: folder for signal, folder in left.items() if signal in _signals(stage)},
                 checkpoint_every=checkpoint_every,
                 resume=resume,

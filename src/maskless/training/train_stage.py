@@ -12,11 +12,20 @@ from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
 from maskless.data.source import Source
 from maskless.hardware import Hardware
-from maskless.methods.stage import Stage
+from maskless.methods.stage import LOSS, Stage
 from maskless.runs import Run
 from maskless.signals import Role, Signal
 from maskless.training.atomic_checkpoints import AtomicCheckpoints
-from maskless.training.callbacks import Address, Best, Epochs, LastCheckpoint, Quiet, Scores, quieten
+from maskless.training.callbacks import (
+    Address,
+    Best,
+    Epochs,
+    LastCheckpoint,
+    LeastLoss,
+    Quiet,
+    Scores,
+    quieten,
+)
 
 
 def seed_networks(seed: int) -> None:
@@ -34,6 +43,7 @@ def train_stage(
     seed: int,
     part: str = "",
     left: Mapping[Signal, Path] | None = None,
+    mpp: float | None = None,
     checkpoint_every: int = 100,
     resume: bool = False,
     progress: bool = True,
@@ -41,7 +51,7 @@ def train_stage(
     """Fit `stage` on the training part, choose on the validation part, leave checkpoints in `run`.
 
     `part` is what it is called in `run` if a later stage follows; `left` has the folders of the maps that an
-    earlier one left. With `resume` it goes on from its last checkpoint, exactly. Afterwards `stage` holds
+    earlier one left; `mpp` is the pixel spacing to train at, if not the source's own. With `resume` it goes on from its last checkpoint, exactly. Afterwards `stage` holds
     the best weights.
     """
     data = DataModule(
@@ -49,25 +59,25 @@ def train_stage(
         stage.needs,
         stage=name,
         seed=seed,
-        augment=stage.augment,
+        augment={role: stage.augments(role) for role in sources},
         crop_px=stage.crop_px,
         batch=stage.batch,
         steps=stage.steps,
         workers=hardware.workers,
         labeller=stage.labels,
         left=left,
+        mpp=mpp,
     )
     stage.trained_mpp = data.training.mpp
     hardware.prepare(stage)
-    callbacks: list[Callback] = [
-        Quiet(),
-        Address(data, seed, name),
-        Scores(),
-        Epochs(run, data, name),
-        LastCheckpoint(run.checkpoint("last", part), data, checkpoint_every),
-    ]
-    if sources[Role.MAIN].scorable("val"):
-        callbacks.append(Best(run.checkpoint("best", part), stage.selection))
+    epochs, best = Epochs(run, data, name), run.checkpoint("best", part)
+    callbacks: list[Callback] = [Quiet(), Address(data, seed, name), Scores(), epochs]
+    if stage.selection == LOSS:
+        callbacks.append(LeastLoss(best, epochs, stage.selection_from))
+    elif sources[Role.MAIN].scorable("val"):
+        callbacks.append(Best(best, stage.selection))
+    # The last, so that it stores what the others have just learnt.
+    callbacks.append(LastCheckpoint(run.checkpoint("last", part), data, checkpoint_every))
     if progress:
         callbacks.append(RichProgressBar(leave=False))
     last = run.checkpoint("last", part)
@@ -75,7 +85,7 @@ def train_stage(
     run.trim_metrics(name, _step_of(last) if resume else -1)
     quieten()
     trainer = Trainer(
-        **hardware.trainer_arguments(),
+        **hardware.trainer_arguments(adversaries=not stage.automatic_optimization),
         max_epochs=stage.epochs,
         callbacks=callbacks,
         logger=False,
