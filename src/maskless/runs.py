@@ -10,10 +10,12 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     chain.yaml      the post-processing that a search chose since, in place of the configuration's
     search.csv      a row a chain that the search tried
     metrics.csv     a row an epoch
+    prior_statistics.csv  what masks of a prior and predicted ones are like, a row an epoch and statistic
     scores.csv      a row an image and metric
+    labelling_index.csv   a row an image whose nuclei were told apart: counts, index, the true one
     scored.json     which sources were scored, beside the run's own
     predictions/    label maps, uint16 PNG
-    figures/        pictures for the report
+    figures/        pictures for the report; sheets/STAGE-epoch-0005.png of what a stage made in training
     log.txt         what was logged, and the traceback of a failure
 """
 
@@ -38,6 +40,7 @@ from maskless.provenance import commit, machine, versions
 
 #: The post-processing that a search chose. Without this file, it is the configuration's again.
 CHAIN = "chain.yaml"
+PRIOR_STATISTICS = "prior_statistics.csv"
 SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "value")
 
 
@@ -189,13 +192,22 @@ class Run:
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's row, in place of any row of its stage of this step or a later one."""
-        rows = _up_to(self.metrics, row.get("stage"), int(row["step"]) - 1)
-        self._write("metrics.csv", _to_csv([*rows, dict(row)]))
+        self._add("metrics.csv", [row])
+
+    @property
+    def prior_statistics(self) -> list[dict[str, str]]:
+        """The rows of prior_statistics.csv, one a statistic: of the prior at step 0, then of each epoch."""
+        return _read_csv(self.path / PRIOR_STATISTICS)
+
+    def add_prior_statistics(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add the rows of one step of a stage, in place of any of its stage of this step or a later one."""
+        self._add(PRIOR_STATISTICS, rows)
 
     def trim_metrics(self, stage: str, step: int) -> None:
         """Drop a stage's rows past `step`, which a resumed run is about to write again."""
-        if self.metrics:
-            self._write("metrics.csv", _to_csv(_up_to(self.metrics, stage, step)))
+        for name in ("metrics.csv", PRIOR_STATISTICS):
+            if rows := _read_csv(self.path / name):
+                self._write(name, _to_csv(_up_to(rows, stage, step)))
 
     @property
     def scores(self) -> list[dict[str, str]]:
@@ -213,7 +225,8 @@ class Run:
         `described` is as in data.json. Sources other than the run's own are kept in scored.json by label.
         """
         scored = self.scored
-        known = {**scored, **{str(data["name"]): data for data in self.data.values()}}
+        # The main source, which is the first, has its name for itself.
+        known = {**scored, **{str(data["name"]): data for data in reversed(list(self.data.values()))}}
         for label, data in known.items():
             if (data["name"], data["sha256"]) == (described["name"], described["sha256"]):
                 return label
@@ -225,14 +238,22 @@ class Run:
     def add_scores(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows, in place of all that scores.csv had of the same source and split."""
         new = [dict(row) for row in rows]
-        scored = {(row["source"], row["split"]) for row in new}
-        kept = [row for row in self.scores if (row["source"], row["split"]) not in scored]
-        self._write("scores.csv", _to_csv([*kept, *new], SCORE_COLUMNS))
+        self._write("scores.csv", _to_csv([*_without(self.scores, new), *new], SCORE_COLUMNS))
+
+    @property
+    def labelling_indices(self) -> list[dict[str, str]]:
+        """The rows of labelling_index.csv, one an image."""
+        return _read_csv(self.path / "labelling_index.csv")
+
+    def add_labelling_indices(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows, in place of all that labelling_index.csv had of the same source and split."""
+        self._write("labelling_index.csv", _to_csv([*_without(self.labelling_indices, rows), *rows]))
 
     def forget_scores(self) -> list[tuple[str, str]]:
-        """Remove all scores and label maps; the (source, part)s that had any, in order."""
+        """Remove all scores, indices and label maps; the (source, part)s that had any scores, in order."""
         scored = list(dict.fromkeys((row["source"], row["split"]) for row in self.scores))
-        (self.path / "scores.csv").unlink(missing_ok=True)
+        for name in ("scores.csv", "labelling_index.csv"):
+            (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "predictions", ignore_errors=True)
         return scored
 
@@ -257,6 +278,11 @@ class Run:
         if not isinstance(value, dict):
             raise UserError(f"{self.path / name} cannot be read: it holds no mapping")
         return value
+
+    def _add(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        first = rows[0]
+        kept = _up_to(_read_csv(self.path / name), first.get("stage"), int(first["step"]) - 1)
+        self._write(name, _to_csv([*kept, *(dict(row) for row in rows)]))
 
     def _write(self, name: str, text: str) -> None:
         write_atomically(self.path / name, text.encode())
@@ -315,6 +341,12 @@ def _exclusive(parent: Path, name: str) -> Path:
 def _up_to(rows: Iterable[dict[str, Any]], stage: str | None, step: int) -> list[dict[str, Any]]:
     """The rows without those of a stage past a step."""
     return [row for row in rows if row.get("stage") != stage or int(row["step"]) <= step]
+
+
+def _without(rows: Iterable[dict[str, str]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The rows of other sources and splits than those of the new ones."""
+    scored = {(row["source"], row["split"]) for row in new}
+    return [row for row in rows if (row["source"], row["split"]) not in scored]
 
 
 def _read_csv(path: Path) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ def data(tiles: int = 5, **arguments) -> DataModule:
     settings = {
         "stage": "s",
         "seed": 3,
-        "augment": AUGMENT,
+        "augment": dict.fromkeys(Role, AUGMENT),
         "crop_px": 64,
         "batch": 2,
         "steps": 4,
@@ -75,7 +75,7 @@ def test_seed_stage_and_role_are_parts_of_the_address() -> None:
     source = Synthetic(size_px=96, tiles={"train": 5})
     module = DataModule(
         {Role.MAIN: source, Role.TARGET: source},
-        needs, stage="s", seed=3, augment=AUGMENT, crop_px=64, batch=2, steps=4,
+        needs, stage="s", seed=3, augment=dict.fromkeys(Role, AUGMENT), crop_px=64, batch=2, steps=4,
     )  # fmt: skip
     batch = next(iter(module.train_dataloader()))
     assert torch.equal(batch[Role.MAIN][Signal.IMAGE], reference)

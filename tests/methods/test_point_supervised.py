@@ -72,7 +72,7 @@ def test_no_mask_reaches_training(tmp_path: Path) -> None:
         training = TrainingSet(
             {Role.MAIN: source},
             stage.needs,
-            Pipeline(stage.augment, 64),
+            {Role.MAIN: Pipeline(stage.augment, 64)},
             seed=0,
             stage="",
             labeller=stage.labels,
@@ -177,9 +177,9 @@ def test_a_stage_that_has_learnt_from_images_that_judge_it_is_refused(tmp_path: 
 
     sizes = {"size_px": 96, "tiles": {"train": 2, "val": 2, "test": 1}}
     run = Run.create(tmp_path, "s", "spn", {"mpp": None}, [], {"main": describe(Clicked(**sizes))})
-    Given(runs={"spn": run}).refuse_misfit(Clicked(**sizes))
+    Given(runs={"spn": run}).refuse_misfit(Clicked(**sizes), None)
     with pytest.raises(UserError, match="has learnt from train-0000"):
-        Given(runs={"spn": run}).refuse_misfit(Later(**sizes))
+        Given(runs={"spn": run}).refuse_misfit(Later(**sizes), None)
 
 
 def test_a_method_of_one_stage_has_no_stages_to_choose(capsys: pytest.CaptureFixture) -> None:

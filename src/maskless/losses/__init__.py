@@ -1,14 +1,15 @@
 """What training minimises: a function a formula, named as in the paper that has it."""
 
 from maskless.losses.adversarial import discriminator_loss, least_squares
-from maskless.losses.dice import soft_dice_loss
+from maskless.losses.dice import batch_dice_loss, soft_dice_loss
 from maskless.losses.discriminative import DiscriminativeTerms, discriminative_loss, discriminative_terms
-from maskless.losses.over_processes import mean_over_processes
+from maskless.losses.over_processes import mean_over_processes, sum_over_processes
 from maskless.losses.partial_labels import partial_cross_entropy
 from maskless.losses.three_class import boundary_target, three_class_loss
 
 __all__ = [
     "DiscriminativeTerms",
+    "batch_dice_loss",
     "boundary_target",
     "discriminator_loss",
     "discriminative_loss",
@@ -17,5 +18,6 @@ __all__ = [
     "mean_over_processes",
     "partial_cross_entropy",
     "soft_dice_loss",
+    "sum_over_processes",
     "three_class_loss",
 ]

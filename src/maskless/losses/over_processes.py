@@ -1,4 +1,4 @@
-"""Means over what all processes of a training hold together, where they hold unequal numbers of it."""
+"""Means and sums over what all processes of a training hold together."""
 
 import torch
 from torch import Tensor
@@ -23,3 +23,19 @@ def mean_over_processes(total: Tensor, count: Tensor) -> Tensor:
         processes = dist.get_world_size()
     some = everywhere > 0
     return total * (some * processes) / torch.where(some, everywhere, torch.ones_like(everywhere))
+
+
+def sum_over_processes(total: Tensor) -> Tensor:
+    """The sum of what all processes hold, for losses that are no mean: a ratio of two sums, say.
+
+    `total` is a float tensor of any shape with a graph, this process's own part. The result has the same
+    value on every process, and a gradient to the own part alone, times the number of processes: so the
+    average over the processes, which DDP takes, is the gradient of the loss of them all.
+
+    Every process must call it, equally often. On a single process it is `total`.
+    """
+    everywhere, processes = total.detach().clone(), 1
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(everywhere)
+        processes = dist.get_world_size()
+    return everywhere + processes * (total - total.detach())

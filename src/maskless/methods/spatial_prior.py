@@ -38,8 +38,13 @@ class SpatialPrior(Stage):
     Other variants: `adversary_of_images=False` is without D_R, `views=2` compares two views S(c1(t)),
     S(c2(t)) as the paper's first version, `cycle=0` and `consistency=0` are its ablations. `colour_offset` is
     what the first release of the code added to the normalised c(t) and haematoxylin images by mistake, 0.5.
-    What the paper does not have: `parted`, whether nuclei of the prior that touch are parted by a line of
-    background, and `ema`, the decay of averaged weights of S, which then segment (0: none).
+    What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
+    told that stain is dark, by a weight that falls from 1 to 0; else the gaps between nuclei, of much the
+    same size and number, are as good a solution as the nuclei. `parted`, whether nuclei of the prior that
+    touch are parted by a line of background. `ema`, the decay of averaged weights of S, which then segment.
+
+    Logged as `contrast` is how much darker S(t) is than the rest of t, in standard deviations of the image:
+    below 0, S has found the gaps.
     """
 
     needs = frozenset({Need(Signal.IMAGE)})
@@ -62,6 +67,7 @@ class SpatialPrior(Stage):
         colour_offset: float = 0.0,
         accumulate: int = 1,
         pool: int = 0,
+        hint_steps: int = 0,
         parted: bool = False,
         ema: float = 0.0,
         augment_prior: Spec | None = None,
@@ -74,7 +80,12 @@ class SpatialPrior(Stage):
         if self.batch % accumulate:
             raise UserError(f"accumulate={accumulate} must divide batch={self.batch}")
         _refuse_negative(
-            cycle=cycle, consistency=consistency, colour_sigma=colour_sigma, pool=pool, ema=ema
+            cycle=cycle,
+            consistency=consistency,
+            colour_sigma=colour_sigma,
+            pool=pool,
+            ema=ema,
+            hint_steps=hint_steps,
         )
         if ema >= 1 or views not in (1, 2) or target not in ("image", "haematoxylin"):
             raise UserError(
@@ -84,6 +95,7 @@ class SpatialPrior(Stage):
         self.lr, self.sharpening, self.cycle, self.consistency = lr, sharpening, cycle, consistency
         self.colour_sigma, self.views, self.target = colour_sigma, views, target
         self.colour_offset, self.accumulate, self.parted = colour_offset, accumulate, parted
+        self.hint_steps = hint_steps
         self.augment_prior = dict(augment_prior or {})
         self.automatic_optimization = False
         self.s = Pix2PixUNet(3, 1, filters, dropout, depth)
@@ -149,7 +161,10 @@ class SpatialPrior(Stage):
             losses, fake = self._generator_losses(part)
             total = torch.stack(list(losses.values())).sum()
             self.manual_backward(total / len(parts))
-            self._see(loss=total, **losses)
+            hint = losses.pop("hint", None)
+            loss = total if hint is None else total - hint
+            contrast = _contrast(fake["mask"], _darkness(part["image"]))
+            self._see(loss=loss, contrast=contrast, **losses)
             fakes.append(fake)
         self._see_norms(s=self.s, r=self.r)
         learner.step()
@@ -157,7 +172,7 @@ class SpatialPrior(Stage):
         return fakes
 
     def _generator_losses(self, part: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """L_G, L_R and L_C of a part, and the fakes S(t) and R(m) without their gradients."""
+        """L_G, L_R and L_C of a part, the hint, and the fakes S(t) and R(m) without their gradients."""
         t, m = part["image"], part["mask"]
         mask = self._segmented(t)
         image = self.r(m).float()
@@ -172,6 +187,9 @@ class SpatialPrior(Stage):
         if self.consistency:
             one = mask if self.views == 1 else self._segmented(part["other"])
             losses["loss_c"] = self.consistency * (one - self._segmented(part["view"])).abs().mean()
+        if self.global_step < self.hint_steps:
+            told = 1 - self.global_step / self.hint_steps
+            losses["hint"] = -told * (mask * _darkness(t)).mean()
         return losses, {"mask": mask.detach(), "image": image.detach()}
 
     def _discriminate(
@@ -241,6 +259,22 @@ class SpatialPrior(Stage):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         for name, pool in self.pools.items():
             pool.load_state_dict(checkpoint.get("pools", {}).get(name, {}))
+
+
+def _darkness(images: Tensor) -> Tensor:
+    """How dark, float (B, 1, H, W), in standard deviations from each image's mean, of (B, 3, H, W).
+
+    Of red light, which haematoxylin, DAB and their mixtures all absorb.
+    """
+    red = images[:, :1]
+    return (red.mean((2, 3), keepdim=True) - red) / red.std((2, 3), keepdim=True).clamp(min=1e-3)
+
+
+def _contrast(masks: Tensor, darkness: Tensor) -> Tensor:
+    """The mean of `darkness` in the masks less that of the rest, all (B, 1, H, W); 0 without either."""
+    inside = masks.sum().clamp(min=1)
+    outside = (1 - masks).sum().clamp(min=1)
+    return (masks * darkness).sum() / inside - ((1 - masks) * darkness).sum() / outside
 
 
 def _grey(masks: Tensor) -> Tensor:

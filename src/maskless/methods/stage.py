@@ -131,7 +131,10 @@ class Stage(LightningModule):
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 (B, H, W, 3) to normalised float32 (B, 3, H, W), channels last in memory as they came."""
-        pixels = images.movedim(-1, 1).float() / 255
+        return self.normalised(images.movedim(-1, 1).float() / 255)
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """The same of pixels in [0, 1], float32 (B, 3, H, W)."""
         return (pixels - self._mean) / self._std
 
     def segmenter(

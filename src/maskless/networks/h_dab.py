@@ -12,9 +12,7 @@ import torch
 from torch import Tensor
 
 _H, _DAB = (0.650, 0.704, 0.286), (0.268, 0.570, 0.776)
-_RESIDUAL = tuple(
-    _H[(k + 1) % 3] * _DAB[(k + 2) % 3] - _H[(k + 2) % 3] * _DAB[(k + 1) % 3] for k in range(3)
-)
+_RESIDUAL = tuple(_H[(k + 1) % 3] * _DAB[(k + 2) % 3] - _H[(k + 2) % 3] * _DAB[(k + 1) % 3] for k in range(3))
 _MATRIX = torch.tensor([_H, _DAB, _RESIDUAL], dtype=torch.float64)
 _INVERSE = torch.linalg.inv(_MATRIX)
 _DARKEST = 1e-6

@@ -1,5 +1,7 @@
 """A U-Net with a ResNet-34 encoder, as SPN and IEN have it (Liu et al., ISBI 2022)."""
 
+from collections.abc import Sequence
+
 import torch
 from monai.networks.nets.resnet import ResNet
 from torch import Tensor, nn
@@ -8,16 +10,17 @@ from torch import Tensor, nn
 class ResNetEncoder(ResNet):
     """ResNet-34 without its classifier; weights are named as in torchvision's published file.
 
-    `width` is the number of channels of the stem (64 in the paper; less makes a small network).
+    `width` is the number of channels of the stem (64 in the paper; less makes a small network), `layers` the
+    residual blocks of each layer (2, 2, 2, 2 make a ResNet-18).
     `encoder(images)` takes float32 (B, 3, H, W) and gives the five maps c1 (after the stem's ReLU, 1/2 of
     the side), c2 to c5 (after layers 1 to 4, 1/4 to 1/32).
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, layers: Sequence[int] = (3, 4, 6, 3)) -> None:
         channels = [width, 2 * width, 4 * width, 8 * width]
         super().__init__(
             "basic",
-            [3, 4, 6, 3],
+            list(layers),
             channels,
             spatial_dims=2,
             n_input_channels=3,

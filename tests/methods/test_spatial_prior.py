@@ -1,0 +1,254 @@
+"""The steps of S, R, D_S and D_R, against the formulas written out, and what each of them moves."""
+
+import math
+from copy import deepcopy
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from maskless.errors import UserError
+from maskless.methods.image_pool import ImagePool
+from maskless.methods.spatial_prior import SpatialPrior, _parted
+from maskless.networks.h_dab import colour_augmented, haematoxylin_only
+from maskless.postprocess.chain import Chain
+from maskless.signals import Need, Role, Signal
+
+CHAIN = {
+    "mask": {"step": "binarise", "of": "foreground", "above": 0.5},
+    "instances": {"step": "label", "of": "mask"},
+}
+SIDE = 32
+
+
+def method(**settings) -> SpatialPrior:
+    torch.manual_seed(settings.pop("seed", 0))
+    plain = {"epochs": 2, "steps": 2, "batch": 4, "crop_px": SIDE, "lr": 2e-4, "filters": 2, "filters_d": 2}
+    half = [0.5] * 3
+    return SpatialPrior(chain=CHAIN, mean=half, std=half, **{**plain, "depth": 5, "dropout": 0.0, **settings})
+
+
+def batch_of(n: int = 4) -> dict:
+    draw = torch.Generator().manual_seed(5)
+    image = torch.randint(0, 256, (n, SIDE, SIDE, 3), generator=draw, dtype=torch.uint8)
+    ids = torch.zeros(n, SIDE, SIDE, dtype=torch.int32)
+    ids[:, 4:12, 4:12], ids[:, 4:12, 12:20], ids[:, 20:30, 2:9] = 1, 2, 3
+    prior = {Signal.MASK: (ids > 0).byte(), Signal.INSTANCES: ids}
+    return {Role.MAIN: {Signal.IMAGE: image}, Role.PRIOR: prior}
+
+
+class Ground:
+    """What the step asks of Lightning, so that it can be taken by hand."""
+
+    def __init__(self, stage: SpatialPrior) -> None:
+        self.stage, self.logged, self.moved = stage, {}, []
+        self.learners = [self._seen(k, learner) for k, learner in enumerate(stage.configure_optimizers())]
+        stage.optimizers = lambda: self.learners  # type: ignore[method-assign]
+        stage.toggle_optimizer = self._toggle  # type: ignore[method-assign]
+        stage.untoggle_optimizer = lambda _: stage.requires_grad_(True)  # type: ignore[method-assign]
+        stage.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
+        stage.log_dict = self.logged.update  # type: ignore[method-assign]
+        stage._trainer = SimpleNamespace(precision_plugin=None, global_step=0)  # type: ignore[assignment]
+
+    def _toggle(self, learner: torch.optim.Optimizer) -> None:
+        self.stage.requires_grad_(False)
+        for group in learner.param_groups:
+            for weight in group["params"]:
+                weight.requires_grad_(True)
+
+    def _seen(self, k: int, learner: torch.optim.Optimizer) -> torch.optim.Optimizer:
+        step = learner.step
+
+        def watched() -> None:
+            before = {name: value.detach().clone() for name, value in self.stage.named_parameters()}
+            step()
+            after = dict(self.stage.named_parameters())
+            self.moved.append(
+                {n.partition(".")[0] for n, v in before.items() if not torch.equal(v, after[n])}
+            )
+
+        learner.step = watched  # type: ignore[method-assign]
+        return learner
+
+    def step(self, batch: dict, seed: int = 1) -> dict[str, float]:
+        torch.manual_seed(seed)
+        self.stage.training_step(batch, 0)
+        return {name: float(value) for name, value in self.logged.items()}
+
+
+def by_hand(stage: SpatialPrior, batch: dict, seed: int = 1) -> dict[str, float]:
+    """The losses of the first step, written out pass by pass, on networks that nothing has moved."""
+    torch.manual_seed(seed)
+    s, r, d_s, d_r = (deepcopy(n).train() for n in (stage.s, stage.r, stage.d_s, stage.d_r))
+    pixels = batch[Role.MAIN][Signal.IMAGE].permute(0, 3, 1, 2) / 255
+    m = batch[Role.PRIOR][Signal.MASK][:, None].float()
+    t = pixels * 2 - 1
+    seen = colour_augmented(pixels, 1 + 0.75 * torch.randn(len(t), 3)) * 2 - 1
+    target = t if stage.target == "image" else haematoxylin_only(pixels) * 2 - 1
+
+    def segment(x: Tensor) -> Tensor:
+        return 1 / (1 + torch.exp(-stage.sharpening * s(x)))
+
+    st, sc, rm = segment(t), segment(seen), r(m)
+    l_g = 0.5 * (((d_s(st) - 1) ** 2).mean() + ((d_r(rm) - 1) ** 2).mean())
+    l_r = 10 * ((r(st) - target).abs().mean() + (segment(rm) - m).abs().mean()) / 2
+    l_c = (st - sc).abs().mean()
+    l_dr = (((d_r(target) - 1) ** 2).mean() + (d_r(rm.detach()) ** 2).mean()) / 2
+    l_ds = (((d_s(m) - 1) ** 2).mean() + (d_s(st.detach()) ** 2).mean()) / 2
+    values = {"loss_g": l_g, "loss_r": l_r, "loss_c": l_c, "loss_d_r": l_dr, "loss_d_s": l_ds}
+    return {name: float(value.detach()) for name, value in values.items()}
+
+
+@pytest.mark.parametrize("settings", [{}, {"target": "haematoxylin"}, {"sharpening": 1.0}])
+def test_losses_as_written_out(settings: dict) -> None:
+    stage = method(**settings)
+    expected = by_hand(stage, batch_of())
+    found = Ground(stage).step(batch_of())
+    for name, value in expected.items():
+        assert found[name] == pytest.approx(value, rel=1e-4), name
+    assert found["loss"] == pytest.approx(found["loss_g"] + found["loss_r"] + found["loss_c"], rel=1e-5)
+
+
+def test_each_step_moves_its_own_networks() -> None:
+    ground = Ground(method())
+    ground.step(batch_of())
+    assert ground.moved == [{"s", "r"}, {"d_r"}, {"d_s"}]
+
+
+def test_without_the_adversary_of_images_three_networks_learn() -> None:
+    ground = Ground(method(adversary_of_images=False))
+    found = ground.step(batch_of())
+    assert ground.moved == [{"s", "r"}, {"d_s"}]
+    assert "loss_d_r" not in found
+
+
+def test_ablations_drop_their_loss_alone() -> None:
+    whole = Ground(method()).step(batch_of())
+    for off, gone in (({"cycle": 0.0}, "loss_r"), ({"consistency": 0.0}, "loss_c")):
+        found = Ground(method(**off)).step(batch_of())
+        assert gone not in found
+        assert found["loss_g"] == pytest.approx(whole["loss_g"], rel=1e-5)
+
+
+def test_two_views_are_compared_with_each_other() -> None:
+    stage = method(views=2, colour_sigma=0.0)  # two views without a change of colour are one
+    assert Ground(stage).step(batch_of())["loss_c"] == 0
+    assert Ground(method(views=2)).step(batch_of())["loss_c"] > 0
+
+
+def test_parts_of_a_batch_give_the_gradient_of_the_whole() -> None:
+    def gradient(accumulate: int) -> Tensor:
+        stage = method(accumulate=accumulate, colour_sigma=0.0)
+        for module in stage.modules():  # statistics of a part are not those of the whole
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+                module.train = lambda mode=True, m=module: m  # type: ignore[method-assign]
+        ground = Ground(stage)
+        kept: list[Tensor] = []
+        ground.learners[0].step = lambda: kept.extend(  # type: ignore[method-assign]
+            w.grad.clone().flatten() for w in (*stage.s.parameters(), *stage.r.parameters())
+        )
+        ground.step(batch_of())
+        return torch.cat(kept)
+
+    torch.testing.assert_close(gradient(1), gradient(2), rtol=1e-4, atol=1e-6)
+
+
+def test_the_offset_of_the_first_release_reaches_views_and_haematoxylin() -> None:
+    parts = next(method(target="haematoxylin", colour_sigma=0.0)._parts(batch_of()))
+    shifted = next(method(target="haematoxylin", colour_sigma=0.0, colour_offset=0.5)._parts(batch_of()))
+    assert torch.equal(parts["image"], shifted["image"])
+    for name in ("view", "target"):
+        torch.testing.assert_close(shifted[name], parts[name] + 0.5)
+
+
+def test_the_hint_is_told_at_first_and_no_part_of_the_loss() -> None:
+    told = Ground(method(hint_steps=2))
+    first = told.step(batch_of())
+    assert "hint" not in Ground(method()).step(batch_of())
+    assert first["loss"] == pytest.approx(first["loss_g"] + first["loss_r"] + first["loss_c"], rel=1e-5)
+    told.stage._trainer.global_step = 2
+    told.logged.clear()
+    assert "hint" not in told.step(batch_of())
+
+
+def test_touching_nuclei_of_the_prior_are_parted() -> None:
+    ids = batch_of(1)[Role.PRIOR][Signal.INSTANCES]
+    parted = _parted(ids)
+    assert parted[0, 4:12, 4:11].all()
+    assert not parted[0, 4:12, 11:13].any()
+    assert parted[0, 20:30, 2:9].all()  # it touches nobody
+    assert parted.sum() == (ids > 0).sum() - 16
+
+
+def test_what_is_needed_follows_from_the_parting() -> None:
+    assert Need(Signal.MASK, Role.PRIOR) in method().needs
+    assert Need(Signal.INSTANCES, Role.PRIOR) in method(parted=True).needs
+
+
+def test_sharpening_as_printed() -> None:
+    found = [1 / (1 + math.exp(-60 * x)) for x in (-0.05, -0.01, 0, 0.01, 0.05)]
+    assert found == pytest.approx([0.0474, 0.3543, 0.5, 0.6457, 0.9526], abs=5e-5)
+    stage = method().eval()
+
+    class Constant(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.tensor([-0.05, -0.01, 0.0, 0.01, 0.05]).view(5, 1, 1, 1)
+
+    stage.s = Constant()
+    assert stage.maps(torch.zeros(5, 3, 1, 1))["foreground"].flatten().tolist() == pytest.approx(found)
+
+
+def test_any_side_is_segmented() -> None:
+    stage = method().eval()
+    image = np.random.default_rng(0).integers(0, 256, (45, 71, 3), dtype=np.uint8)
+    assert stage.segmenter().segment(image).shape == (45, 71)
+    assert Chain(CHAIN).needs == {"foreground"}
+
+
+def test_a_sheet_shows_both_ways_round() -> None:
+    sheet = method().eval().sheet(batch_of(2))
+    assert list(sheet) == ["t", "S(t)", "R(S(t))", "S_GT", "R(S_GT)"]
+    assert all(picture.dtype == torch.uint8 for picture in sheet.values())
+    assert sheet["S(t)"].shape == (2, SIDE, SIDE)
+    assert sheet["R(S(t))"].shape == (2, SIDE, SIDE, 3)
+
+
+def test_a_pool_gives_back_what_it_was_given_then_older_ones() -> None:
+    torch.manual_seed(0)
+    pool = ImagePool(3)
+    images = torch.arange(3.0).view(3, 1, 1, 1)
+    assert torch.equal(pool(images), images)
+    later = pool(torch.arange(3.0, 43.0).view(40, 1, 1, 1)).flatten()
+    older = later[later != torch.arange(3.0, 43.0)]
+    assert 8 <= len(older) <= 32
+    assert len(set(older.tolist())) == len(older)  # an image leaves the pool once
+
+
+def test_a_pool_goes_on_from_a_checkpoint() -> None:
+    torch.manual_seed(0)
+    pool, other = ImagePool(2), ImagePool(2)
+    pool(torch.rand(6, 1, 2, 2))
+    other.load_state_dict(pool.state_dict())
+    for one in (pool, other):
+        torch.manual_seed(3)
+        one.result = one(torch.ones(5, 1, 2, 2))  # type: ignore[attr-defined]
+    assert torch.equal(pool.result, other.result)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"crop_px": 48}, "multiple of 32"),
+        ({"accumulate": 3}, "must divide batch=4"),
+        ({"sharpening": 0.0}, "above 0"),
+        ({"pool": -1}, "0 or more"),
+        ({"ema": 1.0}, "ema is below 1"),
+        ({"views": 3}, "views 1 or 2"),
+    ],
+)
+def test_settings_that_cannot_be(wrong: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        method(**wrong)
