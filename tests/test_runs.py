@@ -203,6 +203,17 @@ def test_scores_of_a_source_and_split_replace_the_earlier_ones_and_no_others(tmp
     assert tuple(run.scores[0]) == runs.SCORE_COLUMNS
 
 
+def test_labelling_indices_are_kept_by_source_and_go_with_the_scores(tmp_path):
+    run = create(tmp_path)
+    assert run.labelling_indices == []
+    for source, positive in (("a", 1), ("b", 2), ("a", 3)):
+        run.add_labelling_indices([{"source": source, "image": "x", "split": "test", "positive": positive}])
+    assert [(r["source"], r["positive"]) for r in run.labelling_indices] == [("b", "2"), ("a", "3")]
+    run.add_scores([row("a", "test", "x", 1.0)])
+    assert run.forget_scores() == [("a", "test")]
+    assert run.labelling_indices == run.scores == []
+
+
 def test_names_with_commas_quotes_and_umlauts_survive_the_csv(tmp_path):
     run = create(tmp_path)
     name = 'Zell, "neu"\nzwei'

@@ -108,6 +108,13 @@ class HSI:
         )
 
 
+def classes_of(classifier: Classifier, image: NDArray[np.uint8], instances: NDArray[Any]) -> dict[int, str]:
+    """POSITIVE or NEGATIVE for each id of `instances` (H, W), 0 = background; `image` uint8 (H, W, 3)."""
+    positive = classifier.score(image, instances) >= classifier.threshold
+    ids = NucleusPixels(instances).ids
+    return {int(k): POSITIVE if one else NEGATIVE for k, one in zip(ids, positive, strict=True)}
+
+
 def hsi(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Hue, saturation and intensity, float32 (..., 3), 0 to 1 each, of RGB, uint8 (..., 3).
 

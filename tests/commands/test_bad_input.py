@@ -127,7 +127,7 @@ def test_a_source_that_cannot_be_scored_is_refused_before_training(refusal, fold
         "train", "method=threshold", "test=folder", f"test.folder.path={folders / 'unlabelled'}"
     )
     assert sentence.startswith(
-        f"folder at {folders / 'unlabelled'} has no instances, so nothing can be scored"
+        f"folder at {folders / 'unlabelled'} has no instances and no points, so nothing can be scored"
     )
     sentence = refusal("train", "method=threshold", "test=synthetic", "test.synthetic.tiles.test=0")
     assert sentence.startswith("synthetic has no images in part 'test'")

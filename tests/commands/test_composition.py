@@ -3,12 +3,16 @@
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from bcdata_files import write_bcdata
 from he_layouts import write_consep, write_monuseg, write_tnbc
+from her2_layout import write_warwick_her2
 from ihc_layouts import write_deepliif, write_ki67_breast, write_ki67_net
 from layouts import write_folder, write_multiorgan
+from pannuke_files import write_pannuke
 
 from maskless.build import resolve
 from maskless.cli import main
@@ -18,6 +22,9 @@ from maskless.signals import Signal, with_derived
 METHODS, DATASETS, HARDWARE = (
     sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in ("method", "dataset", "hardware")
 )
+#: What a method needs of its main source beside images, where it needs more.
+NEEDED = {"supervised": Signal.INSTANCES, "point_supervised": Signal.POINTS}
+WITH_PRIOR = ("spatial_prior",)
 
 
 def offering(signal: Signal) -> list[str]:
@@ -50,6 +57,10 @@ def data(tmp_path_factory) -> Path:
     write_deepliif(root / "deepliif")
     write_ki67_breast(root / "ki67_breast", dict.fromkeys(range(3, 17), 1.0))
     write_ki67_net(root / "ki67_net", {part: [f"{part}_a"] for part in ("train", "val", "test")})
+    write_bcdata(root / "bcdata", {part: ["0"] for part in ("train", "validation", "test")})
+    write_pannuke(root / "pannuke", (1, 1, 1), of_type=np.uint8)
+    write_folder(root / "deepliif" / "large", ["ROI_1", "ROI_7"], labelled=False)
+    write_warwick_her2(root / "warwick_her2")
     write_folder(root / "labelled", ["a", "b", "c"])
     write_folder(root / "images alone", ["a", "b", "c"], labelled=False)
     return root
@@ -69,9 +80,11 @@ def composes(*words: str) -> None:
 @pytest.mark.parametrize("hardware", HARDWARE)
 def test_every_pair(method, dataset, hardware, data, refusal):
     words = ["train", f"method={method}", f"hardware={hardware}", "preset=tiny", *words_of(dataset, data)]
+    words += ["prior=synthetic"] * (method in WITH_PRIOR)
     if hardware == "cpu" or torch.cuda.is_available():
-        if method == "supervised" and dataset not in offering(Signal.INSTANCES):
-            assert f"supervised needs instances from its main source, and {dataset}" in refusal(*words)
+        needed = NEEDED.get(method, Signal.IMAGE)
+        if dataset not in offering(needed):
+            assert f"{method} needs {needed} from its main source, and " in refusal(*words)
         else:
             composes(*words)
     else:
@@ -88,10 +101,10 @@ def test_every_preset(preset):
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_floor_is_evaluated_on_every_source_that_says_where_nuclei_are(dataset, data, refusal):
     words = ["evaluate", "method=threshold", *words_of(dataset, data)]
-    if dataset in offering(Signal.INSTANCES):
+    if dataset in offering(Signal.POINTS):
         composes(*words)
     else:
-        assert "has no instances, so nothing can be scored on it" in refusal(*words)
+        assert "so nothing can be scored on it" in refusal(*words)
 
 
 def test_a_missing_signal_names_method_role_source_signal_and_who_has_it(data, refusal):

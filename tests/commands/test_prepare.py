@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from her2_layout import drawn, write_warwick_her2
 from ihc_layouts import write_deepliif, write_drawings, write_ki67_breast, write_ki67_net
 from layouts import write_folder
 from PIL import Image
@@ -92,11 +93,34 @@ def test_a_folder_that_cannot_be_made_is_refused(cli, tmp_path: Path) -> None:
     assert "choose another folder" in done.err
 
 
-def test_methods_and_scores_that_need_instances_refuse_points(refusal, tmp_path: Path) -> None:
+def test_methods_that_need_instances_refuse_points(refusal, tmp_path: Path) -> None:
     write_ki67_breast(tmp_path / "ki67_breast", {3: 1, 4: 1, 5: 1})
     where = ("dataset=ki67_breast", f"data_root={tmp_path}")
     said = refusal("train", "method=supervised", *where)
     assert "method supervised needs instances from its main source, and ki67_breast" in said
-    assert "has no instances, so nothing can be scored on it" in refusal(
-        "evaluate", "method=threshold", *where
-    )
+
+
+def test_patches_without_nuclei_and_with_them_are_counted_and_drawn(cli, tmp_path: Path) -> None:
+    path = write_warwick_her2(tmp_path / "her2")
+    done = cli("prepare", "dataset=warwick_her2", f"dataset.path={path}", f"output={tmp_path / 'drawn'}")
+    assert done.code == 0, done.err
+    of = rows(done.out)
+    assert of["train"].startswith(" train 3 2 0 64x64 40x 0.25")
+    assert of["test"].startswith(" test 3 2 6 32x40 40x 0.25")
+    assert "note:" not in done.out
+    assert len(list((tmp_path / "drawn").iterdir())) == 6
+
+
+def test_masks_without_images_are_counted_and_drawn_on_black(cli, tmp_path: Path) -> None:
+    path = write_warwick_her2(tmp_path / "her2", ("test_masks",))
+    words = ["dataset=warwick_her2", f"dataset.path={path}", "dataset.split=all_train"]
+    done = cli("prepare", *words, f"output={tmp_path / 'drawn'}")
+    assert done.code == 0, done.err
+    assert rows(done.out)["train"].startswith(" train 3 2 6 32x40 40x 0.25")
+    assert "note:" in done.out
+    assert "owners' permission" in done.out
+    picture = np.asarray(Image.open(tmp_path / "drawn" / "train_02-roi_0.png"))
+    outline = (picture == (0, 255, 0)).all(-1)
+    assert outline.any()
+    assert not picture[~outline].any()
+    assert drawn()[outline].any()

@@ -9,6 +9,7 @@ from layouts import nuclei, tissue, write_folder
 from PIL import Image
 
 from maskless.build import build
+from maskless.data.fingerprint import describe
 from maskless.data.readers.folder import Folder
 from maskless.errors import UserError
 from maskless.signals import Item, Signal
@@ -161,3 +162,16 @@ def test_a_barcode_in_a_name_is_the_case_and_leaves_the_patients_as_they_were(tm
     assert barred == Item(names[0], "p1", "TCGA-18-5592-01Z-00-DX1")
     assert other == Item(names[1], "p1", None)
     assert {item.group for item in all_items(Folder(path))} == set(names)
+
+
+def test_a_licence_is_recorded(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "set", ["a"], labelled=False)
+    assert describe(Folder(path))["licence"] == "that of your images"
+    assert describe(Folder(path, licence="CC BY 4.0"))["licence"] == "CC BY 4.0"
+
+
+def test_a_share_of_one_learns_from_every_image(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "set", NAMES, labelled=False)
+    source = Folder(path, group="(.*)_", fractions={"train": 1, "val": 0, "test": 0})
+    assert [item.id for item in source.items("train")] == NAMES
+    assert source.items("val") == source.items("test") == ()

@@ -78,6 +78,8 @@ def test_the_split_goes_by_number_and_all_is_everything(folder: Path) -> None:
     }
     every = [item.id for item in Ki67Breast(folder, split="all").items("test")]
     assert sorted(every) == sorted(["1164-03", *names["train"], *names["val"], *names["test"]])
+    assert [item.id for item in Ki67Breast(folder, split="all_train").items("train")] == every
+    assert Ki67Breast(folder, split="all_train").items("test") == ()
     assert any("1164-03 is in no part of 'fixed'" in remark for remark in source.extra())
 
 

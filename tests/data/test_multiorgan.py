@@ -10,7 +10,7 @@ from PIL import Image
 
 from maskless.build import build
 from maskless.data.readers.multiorgan import MultiOrgan
-from maskless.data.source import Split
+from maskless.data.source import PARTS, Split
 from maskless.errors import UserError
 from maskless.signals import Item, Signal
 
@@ -37,11 +37,18 @@ def test_the_official_split_has_the_patients_and_barcodes_of_its_file_names(fold
 
 def test_a_fold_is_scored_on_the_images_it_chooses_on_and_says_so(folder: Path) -> None:
     source = MultiOrgan(folder, split="fold3")
-    assert list(source.splits()) == ["official", *(f"fold{k}" for k in range(10))]
+    assert list(source.splits()) == ["official", *(f"fold{k}" for k in range(10)), "all_train"]
     assert len(source.items("train")) == 5
     assert source.items("test") == source.items("val") != ()
     assert source.splits()["fold3"].leaky
-    assert list(MultiOrgan(write_multiorgan(folder.parent / "bare", folds=False)).splits()) == ["official"]
+    assert list(MultiOrgan(write_multiorgan(folder.parent / "bare", folds=False)).splits()) == [
+        "official",
+        "all_train",
+    ]
+    everything = MultiOrgan(folder, split="all_train").items("train")
+    assert {item.id for item in everything} == {
+        item.id for part in PARTS for item in source.splits()["official"].parts[part]
+    }
 
 
 def test_a_split_is_leaky_if_a_patient_is_in_two_parts() -> None:

@@ -49,10 +49,12 @@ def test_all_has_every_field_once_in_its_test_part(layout: str, request: pytest.
 
 def test_a_fold_is_scored_on_its_validation_part_and_says_so(repository: Path, tmp_path: Path) -> None:
     source = TNBC(repository, split="fold4")
-    assert list(source.splits()) == ["official", *(f"fold{k}" for k in range(10)), "all"]
+    assert list(source.splits()) == [
+        "official", *(f"fold{k}" for k in range(10)), "all_train", "all"
+    ]  # fmt: skip
     assert source.items("test") == source.items("val") != ()
     assert source.splits()["fold4"].leaky
-    assert list(TNBC(write_tnbc(tmp_path / "bare", folds=False)).splits()) == ["official", "all"]
+    assert list(TNBC(write_tnbc(tmp_path / "bare", folds=False)).splits()) == ["official", "all_train", "all"]
 
 
 def test_ids_of_the_repository_pass_unchanged(repository: Path) -> None:
@@ -67,7 +69,8 @@ def test_ids_of_the_repository_pass_unchanged(repository: Path) -> None:
 
 def test_the_owners_own_layout_is_split_by_the_same_patients(owners: Path) -> None:
     source = TNBC(owners)
-    assert list(source.splits()) == ["official", "all"]
+    assert list(source.splits()) == ["official", "all", "all_train"]
+    assert source.splits()["all_train"].parts["train"] == source.splits()["all"].parts["test"]
     for part, names in TNBC_PARTS.items():
         assert [item.id for item in source.items(part)] == sorted(names)
     assert source.problems() == source.extra() == []

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from maskless.losses import discriminative_loss, mean_over_processes, partial_cross_entropy
+from maskless.losses import batch_dice_loss, discriminative_loss, mean_over_processes, partial_cross_entropy
 
 Result = dict[str, tuple[Tensor, Tensor]]
 
@@ -33,6 +33,10 @@ def discriminative(output: Tensor, instances: Tensor) -> Tensor:
     return discriminative_loss(output, instances.clamp(min=0), instances == 0, alpha=0.5)
 
 
+def dice_of_all(output: Tensor, target: Tensor) -> Tensor:
+    return batch_dice_loss(output[:, :1].sigmoid(), target)
+
+
 def halves() -> tuple[list[Tensor], dict[str, tuple[Callable, list]]]:
     """The images of each process, and by name a loss with the targets of each process."""
     generator = torch.Generator().manual_seed(0)
@@ -46,6 +50,9 @@ def halves() -> tuple[list[Tensor], dict[str, tuple[Callable, list]]]:
     poor_labels, poor_ids = labels.clone(), ids.clone()
     poor_labels[1], poor_ids[1] = 255, 0
     nothing = torch.full_like(labels, 255)
+    masks = (ids > 0).double().unsqueeze(2)
+    one_without = masks.clone()
+    one_without[1] = 0
     cases: dict[str, tuple[Callable, list]] = {
         "squares, uneven": (squares, [100, 7]),
         "squares, one has none": (squares, [0, 7]),
@@ -58,6 +65,8 @@ def halves() -> tuple[list[Tensor], dict[str, tuple[Callable, list]]]:
         "discriminative, uneven": (discriminative, list(one_empty)),
         "discriminative, one has none": (discriminative, list(poor_ids)),
         "discriminative, none": (discriminative, list(torch.zeros_like(ids))),
+        "dice": (dice_of_all, list(masks)),
+        "dice, uneven": (dice_of_all, list(one_without)),
     }
     return images, cases
 

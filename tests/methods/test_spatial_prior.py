@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from maskless.errors import UserError
 from maskless.methods.image_pool import ImagePool
-from maskless.methods.spatial_prior import SpatialPrior, _parted
+from maskless.methods.prior_masks import parted, stained, union
+from maskless.methods.spatial_prior import SpatialPrior
+from maskless.methods.stain_hints import contrast, darkness, stain_of_masks
 from maskless.networks.h_dab import colour_augmented, haematoxylin_only
 from maskless.postprocess.chain import Chain
 from maskless.signals import Need, Role, Signal
@@ -176,11 +178,54 @@ def test_the_hint_is_told_at_first_and_no_part_of_the_loss() -> None:
 
 def test_touching_nuclei_of_the_prior_are_parted() -> None:
     ids = batch_of(1)[Role.PRIOR][Signal.INSTANCES]
-    parted = _parted(ids)
-    assert parted[0, 4:12, 4:11].all()
-    assert not parted[0, 4:12, 11:13].any()
-    assert parted[0, 20:30, 2:9].all()  # it touches nobody
-    assert parted.sum() == (ids > 0).sum() - 16
+    apart = parted(ids)
+    assert apart[0, 4:12, 4:11].all()
+    assert not apart[0, 4:12, 11:13].any()
+    assert apart[0, 20:30, 2:9].all()  # it touches nobody
+    assert apart.sum() == (ids > 0).sum() - 16
+
+
+def test_nuclei_are_dealt_out_whole_to_two_masks() -> None:
+    ids = batch_of(8)[Role.PRIOR][Signal.INSTANCES]
+    torch.manual_seed(0)
+    dealt = stained((ids > 0).byte(), ids)
+    assert torch.equal(dealt.sum(1), (ids > 0).long())
+    for image, positive in zip(ids, dealt[:, 0], strict=True):
+        for k in (1, 2, 3):
+            assert len(positive[image == k].unique()) == 1
+    assert 0 < dealt[:, 0].sum() < dealt[:, 1].sum()
+
+
+def test_a_union_is_what_either_mask_has() -> None:
+    masks = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, 0.5]]).view(5, 2, 1, 1)
+    assert union(masks).flatten().tolist() == [0, 1, 1, 1, 0.75]
+    assert torch.equal(union(masks[:, :1]), masks[:, :1])
+
+
+def test_two_masks_are_learnt_from_one_adversary() -> None:
+    stage = method(masks=2, hint_steps=4)
+    assert Need(Signal.INSTANCES, Role.PRIOR) in stage.needs
+    ground = Ground(stage)
+    found = ground.step(batch_of())
+    assert ground.moved == [{"s", "r"}, {"d_r"}, {"d_s"}]
+    assert all(math.isfinite(value) for value in found.values())
+    maps = stage.eval().maps(torch.zeros(1, 3, SIDE, SIDE))
+    assert set(maps) == stage.gives == {"foreground", "positive"}
+    assert (maps["positive"] <= maps["foreground"]).all()
+    assert stage.sheet(batch_of(2))["S_GT"].shape == (2, SIDE, SIDE, 3)
+
+
+def test_dark_is_nucleus_and_brown_is_positive() -> None:
+    white, blue, brown = (0.9, 0.9, 0.9), (-0.2, 0.1, 0.6), (-0.1, -0.4, -0.6)
+    pixels = torch.tensor([*[white] * 8, blue, brown]).T.reshape(1, 3, 2, 5)
+    signs = stain_of_masks(pixels, 2).flatten(2)[0].sign()
+    assert signs[:, -2:].tolist() == [[-1, 1], [1, -1]]
+    assert (signs[:, :-2] <= 0).all()
+    nuclei = torch.zeros(1, 1, 2, 5)
+    nuclei[0, 0, 1, 3:] = 1
+    assert contrast(nuclei, darkness(pixels)) > 1
+    assert contrast(1 - nuclei, darkness(pixels)) < -1
+    assert contrast(nuclei * 0, darkness(pixels)) == 0
 
 
 def test_what_is_needed_follows_from_the_parting() -> None:
@@ -246,7 +291,7 @@ def test_a_pool_goes_on_from_a_checkpoint() -> None:
         ({"sharpening": 0.0}, "above 0"),
         ({"pool": -1}, "0 or more"),
         ({"ema": 1.0}, "ema is below 1"),
-        ({"views": 3}, "views 1 or 2"),
+        ({"views": 3}, "views and masks are 1 or 2"),
     ],
 )
 def test_settings_that_cannot_be(wrong: dict, said: str) -> None:

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 from made_runs import made_run
 
 from maskless.report.groups import group_names, same_recipe, scored
@@ -48,6 +49,18 @@ def test_settings_of_one_last_word_are_told_apart(grouped):
         "threshold (first.epochs=1, second.epochs=2)",
         "threshold (first.epochs=2, second.epochs=1)",
     ]
+
+
+def test_variants_of_a_study_are_told_apart_by_their_names(tmp_path):
+    """Where more settings differ than a name can hold."""
+    runs = []
+    for k, name in enumerate(("whole", "no_cycle", "two_views")):
+        run = made_run(tmp_path, scores=ONE, settings=dict.fromkeys("abcd", k))
+        config = run.config | {"choices": {"method": "threshold", "study/ablation": name}}
+        (run.path / "config.yaml").write_text(yaml.safe_dump(config))
+        runs.append(read_result(run))
+    groups = same_recipe(scored(runs))
+    assert group_names(groups) == ["threshold (whole)", "threshold (no_cycle)", "threshold (two_views)"]
 
 
 def test_where_the_data_lies_makes_no_other_method(grouped):

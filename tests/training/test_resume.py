@@ -17,6 +17,14 @@ WORDS = [
     "progress=false",
 ]  # fmt: skip
 
+#: A GAN, whose step is three, and whose discriminators are shown older fakes.
+GAN = [
+    "method=spatial_prior", "dataset=synthetic", "dataset.size_px=64", "dataset.tiles={train:4,val:2,test:1}",
+    "prior=synthetic", "prior.size_px=64", "prior.tiles={train:4}", "method.epochs=3", "method.steps=4",
+    "method.batch=2", "method.crop_px=32", "method.depth=5", "method.filters=2", "method.filters_d=2",
+    "method.pool=3", "method.ema=0.9", "method.selection_from=1", "checkpoint_every=1", "progress=false",
+]  # fmt: skip
+
 
 def start(folder: Path, *words: str) -> subprocess.Popen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -53,6 +61,29 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     assert start(folder, *WORDS).wait(timeout=200) == 0
     return only_run(folder)
+
+
+def test_a_killed_gan_goes_on_with_its_discriminators_and_pools(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    assert start(tmp_path / "whole", *GAN).wait(timeout=200) == 0
+    whole = only_run(tmp_path / "whole")
+    process = start(tmp_path / "killed", *GAN)
+    wait_for_checkpoints(tmp_path / "killed", 6, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    run = only_run(tmp_path / "killed")
+    assert 5 <= step_of(run) <= 7
+    assert start(tmp_path / "killed", f"resume={run}", "progress=false").wait(timeout=200) == 0
+    assert table(run) == table(whole)
+    assert len(table(run)) == 3
+    assert_same_weights(run, whole, "last", "best")
+    pools, expected = (
+        torch.load(r / "checkpoints" / "last.ckpt", weights_only=True)["pools"] for r in (run, whole)
+    )
+    for name in ("s", "r"):
+        assert len(pools[0][name]["images"]) == 3
+        assert torch.equal(pools[0][name]["images"], expected[0][name]["images"])
 
 
 # Loader workers change no pixel, so one uninterrupted run is the reference for both.

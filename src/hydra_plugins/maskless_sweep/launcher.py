@@ -1,10 +1,6 @@
 """Run the jobs of a sweep as processes, then say in one table what became of each."""
 
 import csv
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from maskless.commands.words import config_dir
+from maskless.commands.jobs import run_job
 from maskless.errors import PartlyDone
 
 
@@ -36,7 +32,8 @@ class ProcessLauncher(Launcher):
         sweep = study / f"sweep-{datetime.now():%Y%m%d-%H%M%S-%f}.csv"
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(self.jobs) as pool:
             reports = [Path(folder) / f"job-{initial_job_idx + k}.json" for k in range(len(job_overrides))]
-            rows = list(pool.map(_run, _names(job_overrides), job_overrides, reports))
+            made = pool.map(run_job, job_overrides, reports)
+            rows = [{"job": name, **row} for name, row in zip(_names(job_overrides), made, strict=True)]
         _write_table(sweep, rows)
         _print_table(rows)
         if failed := [row for row in rows if row["state"] != "finished"]:
@@ -51,25 +48,6 @@ def _names(job_overrides: Sequence[Sequence[str]]) -> list[str]:
     return [
         " ".join(word for word in words if word not in common) or "the only job" for words in job_overrides
     ]
-
-
-def _run(name: str, overrides: Sequence[str], report: Path) -> dict[str, Any]:
-    """One job, as a process that inherits the terminal; it leaves a report of what it made."""
-    own = config_dir(sys.argv)
-    flags = [f"--config-dir={own}"] if own else []
-    done = subprocess.run(
-        [sys.executable, "-m", "maskless", "train", *flags, *overrides],
-        env={**os.environ, "MASKLESS_JOB_REPORT": str(report)},
-        check=False,
-    )
-    row = {"job": name, "state": "failed", "value": "", "run": "", "why": ""}
-    if report.exists():
-        row.update(json.loads(report.read_text(encoding="utf-8")))
-    if done.returncode == 0 and report.exists():
-        return {**row, "state": "finished"}
-    error = report.with_suffix(".error")
-    why = error.read_text(encoding="utf-8") if error.exists() else f"the process ended with {done.returncode}"
-    return {**row, "state": "failed", "why": why}
 
 
 def _returned(row: dict[str, Any], overrides: Sequence[str]) -> JobReturn:

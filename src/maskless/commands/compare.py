@@ -1,6 +1,6 @@
 """maskless compare: tables beside the papers' own, and one self-contained HTML page, from several runs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,10 @@ from maskless.errors import UserError, did_you_mean, first_three
 from maskless.report.beside import beside, in_columns_of, of_other_images
 from maskless.report.drawings.charts import charts, training
 from maskless.report.drawings.pictures import pictures
+from maskless.report.drawings.trainings import of_training
 from maskless.report.formats.latex import latex
 from maskless.report.formats.markdown import markdown
-from maskless.report.formats.page import Extra, Page, Section, html
+from maskless.report.formats.page import Extra, Page, Section, Trained, html
 from maskless.report.formats.study import study_csv
 from maskless.report.formats.terminal import print_table
 from maskless.report.results import Result, names, read_result
@@ -59,15 +60,19 @@ def run(config: Config) -> None:
     compared = [_compared(table, config["paper"], config["against"]) for table in made]
     if config["paper"]:
         compared += [_Compared(table, [], "", {}) for table in of_other_images(made, config["paper"])]
-    extras, broken = _extras(results)
+    extras, broken = _extras(_figures(results))
     scored = sum(bool(result.scores) for result in results)
+    by_name = dict(zip(names(results), results, strict=True))
     page = Page(
         title=f"{scored} runs compared" if scored > 1 else "One run",
         made=f"Made by maskless {__version__} on {datetime.now():%Y-%m-%d at %H:%M}.",
         sections=[_section(one, count, config) for one in compared],
         left_out=[*left_out, *broken],
-        training=training(dict(zip(names(results), results, strict=True))),
+        training=training(by_name),
         extras=extras,
+        trained=[
+            Trained(name, of_training(result), _last_sheets(result)) for name, result in by_name.items()
+        ],
     )
     texts = [
         html(page),
@@ -201,10 +206,10 @@ def _joined(compared: Sequence[_Compared], made: Callable[[Table, str, Intervals
     )
 
 
-def _extras(results: Sequence[Result]) -> tuple[list[Extra], list[str]]:
-    """The pictures in figures/ of each run, and a sentence for each that is none."""
+def _extras(files: Iterable[tuple[Path, str]]) -> tuple[list[Extra], list[str]]:
+    """The pictures, each with the name of its run, and a sentence for each that is none."""
     extras, broken = [], []
-    for file, name in _figures(results):
+    for file, name in files:
         data = file.read_bytes()
         if data.startswith(_PNG):
             extras.append(Extra(f"{file.name} ({name})", data))
@@ -217,3 +222,10 @@ def _figures(results: Sequence[Result]) -> Iterator[tuple[Path, str]]:
     for name, result in zip(names(results), results, strict=True):
         for file in sorted((result.path / "figures").glob("*.png")):
             yield file, name
+
+
+def _last_sheets(result: Result) -> list[Extra]:
+    """Of each stage the sheet of its last epoch, if it has drawn any."""
+    files = sorted((result.path / "figures" / "sheets").glob("*.png"))
+    last = {file.name.rpartition("-epoch-")[0]: file for file in files}
+    return _extras((file, "what it made of samples it learns from") for file in last.values())[0]

@@ -106,20 +106,28 @@ def _plain(command: str, composed: Any, words: Sequence[str]) -> Config:
 
 
 def _options(command: str) -> dict[str, Any]:
-    """The options of a command that stand in its file, and in that of all commands, with their defaults."""
-    options = {**_read("common"), **_read(command)}
+    """The options of a command, of its file and of those that it builds on, with their defaults."""
+    options = {key: value for file in _files(command) for key, value in file.items()}
     return {key: value for key, value in options.items() if key not in ("defaults", "hydra")}
 
 
 def _groups(command: str) -> dict[str, Any]:
     """The groups that a command chooses from by the key they fill, with their defaults."""
-    entries = [entry for entry in _read(command).get("defaults", []) if isinstance(entry, dict)]
+    defaults = [entry for file in _files(command) for entry in file.get("defaults", [])]
+    entries = [entry for entry in defaults if isinstance(entry, dict)]
     return {
         group.rpartition("@")[2]: choice
         for entry in entries
         for group, choice in entry.items()
-        if not group.startswith("override ")
+        if not group.startswith(("override ", "optional "))
     }
+
+
+def _files(command: str) -> list[dict[str, Any]]:
+    """The files that a command builds on, that of all commands first, and its own."""
+    own = _read(command)
+    bases = [entry for entry in own.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return [*(file for base in bases for file in _files(base)), own]
 
 
 def _read(name: str) -> dict[str, Any]:

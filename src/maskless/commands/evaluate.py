@@ -1,12 +1,15 @@
 """maskless evaluate: score a run, a model file, or a method that needs no training, image by image.
 
-With search= its post-processing is tuned on validation images first.
+With search= its post-processing is tuned on validation images first; with classify= positive and negative
+nuclei are told apart, and the labelling index is compared with the true one.
 """
 
 import shutil
 from pathlib import Path
 
+from maskless.build import build
 from maskless.commands.compose import Config
+from maskless.commands.labelling import print_labelling
 from maskless.commands.objects import (
     build_hardware,
     build_method,
@@ -23,6 +26,7 @@ from maskless.commands.tuning import build_search, refuse_other_data, tune
 from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.hardware import Hardware
+from maskless.inference.labelling import refuse_unclassed
 from maskless.inference.scoring import refuse_unscorable
 from maskless.inference.search import ChainSearch
 from maskless.loading import as_segmenter, build_stage, load, model_stage
@@ -31,13 +35,17 @@ from maskless.model_file import read_header, shipped
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.signals import Need, Role, Signal
+from maskless.spacing import spacing_of
 
 
 def run(config: Config) -> None:
     """Score what `run=`, `model=` or `method=` names on a part of its source; print the means over images."""
     hardware = build_hardware(config)
     search = build_search(config)
+    classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
     refuse_two_of("evaluate", config)
+    if config["mpp"] is not None and not config.get("method"):
+        raise UserError("mpp= is for a method without training: a run or a model has learnt at its own µm/px")
     trained = bool(config["run"])
     made = _of_run(config, hardware, search) if trained else _untrained(config, hardware, search)
     run, segmenter, source = made
@@ -61,8 +69,12 @@ def run(config: Config) -> None:
             config["part"],
             predictions=config["predictions"],
             progress=config["progress"],
+            classifier=classifier,
         )
     print_scores(rows)
+    if classifier:
+        scored = {(row["source"], row["split"]) for row in rows}
+        print_labelling([r for r in run.labelling_indices if (r["source"], r["split"]) in scored])
 
 
 def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> tuple[Run, Segmenter, Source]:
@@ -71,7 +83,7 @@ def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> t
     spec = config.get("dataset") or _where_data_is(run.config.get("dataset"), config["data_root"])
     source = build_source(spec, config)
     refuse_problems([source])
-    refuse_unscorable(source, config["part"])
+    _refuse_unscorable(source, config)
     if config["chain"]:
         run = _with_chain(run, config)  # made when all else has been checked
         segmenter = load(run.path, config["trust"], hardware)
@@ -79,6 +91,13 @@ def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> t
         search.chain_of(segmenter, source)
         refuse_other_data(run, source, given=bool(config.get("dataset")))
     return run, segmenter, source
+
+
+def _refuse_unscorable(source: Source, config: Config) -> None:
+    """Raise UserError if there is no truth to score against, or none of what classify= tells apart."""
+    refuse_unscorable(source, config["part"])
+    if config.get("classify"):
+        refuse_unclassed(source, config["part"])
 
 
 def _with_chain(run: Run, config: Config) -> Run:
@@ -120,8 +139,8 @@ def _untrained(
     check_fit(config, needs, sources)
     refuse_problems(sources.values())
     main = sources[Role.MAIN]
-    refuse_unscorable(main, config["part"])
-    config["mpp"] = mpp or main.mpp
+    _refuse_unscorable(main, config)
+    config["mpp"] = mpp or spacing_of(config["mpp"], None) or main.mpp
     segmenter = as_segmenter(stage, hardware, config["mpp"])
     if search:
         search.chain_of(segmenter, main)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from maskless.paths import CONF
 
-COMMANDS = ("prepare", "train", "evaluate", "predict", "compare", "export", "demo")
+COMMANDS = ("prepare", "choose", "train", "optimise", "evaluate", "predict", "compare", "export", "demo")
 
 
 #: What only training has, and no file of it says.
@@ -14,6 +14,10 @@ OF_TRAIN = (
     "experiment=FOLDER/NAME takes a study, experiments/FOLDER/NAME.yaml.",
     "-m runs a sweep: method=supervised,threshold seed=0,1",
 )
+
+
+#: What optimise has of another command.
+OF_OPTIMISE = ("All options of train are for its trials: maskless train --help.",)
 
 
 def _first_comment(path: Path) -> str:
@@ -49,7 +53,8 @@ def of_command(command: str) -> str:
         lines.append(f"{package or group}=")
         if not package:
             files = sorted((CONF / group).glob("*.yaml"))
-            lines.extend(f"  {path.stem:{14}}{_first_comment(path)}" for path in files)
+            wide = max(12, *(len(path.stem) for path in files)) + 2
+            lines.extend(f"  {path.stem:{wide}}{_first_comment(path)}" for path in files)
     lines += ["", "options and their defaults", *[f"  {line}" for line in options]]
     common = (CONF / "common.yaml").read_text(encoding="utf-8").splitlines()
     lines += [f"  {line}" for line in common if re.match(r"[a-z_]+:", line) and not line.startswith("hydra")]
@@ -57,6 +62,7 @@ def of_command(command: str) -> str:
         "",
         "Every value can be overridden by its name (method.lr=3e-4); --cfg job prints all of them.",
         *(OF_TRAIN if command == "train" else []),
+        *(OF_OPTIMISE if command == "optimise" else []),
         "--config-dir FOLDER adds your own sources and methods.",
     ]
     return "\n".join(lines)

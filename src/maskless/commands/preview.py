@@ -38,9 +38,8 @@ def draw(
     except OSError as error:
         raise UserError(f"cannot write to output={folder}: choose another folder") from error
     items = [(part, item) for part in PARTS for item in split.parts.get(part, ())[:_DRAWN]]
-    wanted = source.offers & {Signal.IMAGE, *_DRAWABLE}
     for part, item in tracked(items, "drawing"):
-        sample = source.read(item, wanted)
+        sample = source.read(item, source.offers_of(item) & {Signal.IMAGE, *_DRAWABLE})
         _write(folder / f"{part}_{item.id}.png", _truth(sample, colours))
         if labeller is not None:
             _write(folder / f"{part}_{item.id}_labels.png", _labels(sample, labeller))
@@ -56,7 +55,10 @@ def draw(
 
 def _truth(sample: Sample, colours: Mapping[str, str]) -> NDArray[np.uint8]:
     truth = {str(signal): sample[signal] for signal in _DRAWABLE if signal in sample.signals}
-    return truth_overlay(sample[Signal.IMAGE], **truth, colours=colours)
+    image = sample.signals.get(Signal.IMAGE)
+    if image is None:  # masks alone, on black
+        image = np.zeros((*sample[Signal.MASK].shape, 3), np.uint8)
+    return truth_overlay(image, **truth, colours=colours)
 
 
 def _labels(sample: Sample, labeller: Labeller) -> NDArray[np.uint8]:

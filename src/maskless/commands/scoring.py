@@ -6,11 +6,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from maskless.classify import Classifier
 from maskless.commands.progress import tracked
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.inference.scoring import score_source
-from maskless.metrics import STANDARD
+from maskless.metrics import DEFINITIONS, STANDARD
 from maskless.report.summary import summary
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
@@ -20,20 +21,34 @@ Rows = list[dict[str, Any]]
 
 
 def score_into(
-    run: Run, segmenter: Segmenter, source: Source, part: str, *, predictions: bool, progress: bool
+    run: Run,
+    segmenter: Segmenter,
+    source: Source,
+    part: str,
+    *,
+    predictions: bool,
+    progress: bool,
+    classifier: Classifier | None = None,
 ) -> Rows:
-    """Score every image of a part; write scores.csv and, if wanted, predictions/SOURCE/PART/IMAGE.png."""
+    """Score every image of a part; write scores.csv and, if wanted, predictions/SOURCE/PART/IMAGE.png.
+
+    With a `classifier`, labelling_index.csv too.
+    """
     label = run.label(describe(source))
     folder = run.path / "predictions" / label / part
     if predictions:
         folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []
-    scored = score_source(segmenter, source, part, label)
+    indices: Rows = []
+    scored = score_source(segmenter, source, part, label, classifier)
     for one in tracked(scored, f"{label} {part}", len(source.items(part)), progress):
         rows.extend(one.rows)
+        indices.extend([one.index] if one.index else [])
         if predictions:
             write_label_png(folder / f"{one.sample.item.id}.png", one.found)
     run.add_scores(rows)
+    if indices:
+        run.add_labelling_indices(indices)
     return rows
 
 
@@ -50,7 +65,7 @@ def print_scores(rows: Sequence[dict[str, Any]]) -> None:
     table = Table(
         "metric", "definition", "mean", title=f"{rows[0]['source']} {rows[0]['split']}, {len(images)} images"
     )
-    for key in STANDARD.items():
+    for key in DEFINITIONS.items():
         if found := summary(values.get(key, [])):
             table.add_row(*key, f"{found[0]:.4f}")
     Console().print(table)

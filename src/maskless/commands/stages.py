@@ -25,7 +25,10 @@ class Given:
     runs: dict[str, Run] = field(default_factory=dict)
 
     def refuse_misfit(self, source: Source, here: float | None) -> None:
-        """Raise UserError if a stage has learnt at another scale than `here`, or from images that are to judge it."""
+        """Raise UserError for a stage that has learnt at another scale, or from images that are to judge it.
+
+        `here` is the scale that is trained at now, in µm/px.
+        """
         for name, run in self.runs.items():
             mpp = run.config.get("mpp")
             if mpp and here and not same_spacing(mpp, here):

@@ -18,8 +18,8 @@ from maskless.commands.progress import bars, tracked
 from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.data.datamodule import TrainingSet
-from maskless.data.scale import training_spacing
 from maskless.data.fingerprint import describe
+from maskless.data.scale import training_spacing
 from maskless.data.source import Source
 from maskless.data.transforms import Pipeline
 from maskless.errors import UserError, did_you_mean

@@ -23,7 +23,9 @@ def build_search(config: Config) -> ChainSearch | None:
         return None
     search = build(config["search"], config["trust"])
     if not isinstance(search, ChainSearch):
-        raise UserError(f"the configuration's search is no search: {config['search']!r:.80}")
+        raise UserError(
+            "evaluate takes a search of chains, search=postprocess; one of trainings is for maskless optimise"
+        )
     return search
 
 

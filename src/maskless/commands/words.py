@@ -19,8 +19,8 @@ SHORT = {
 }
 #: Stages of methods that can be given as a run which has trained them.
 STAGES = {"spn": "method.spn"}
-#: Keys whose values are paths, beside all that end in `.path`.
-PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir"}
+#: Keys whose values are paths, beside all that end in `.path`; and the regular expression of choose.
+PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir", "weights", "group"}
 #: Where studies are: a folder each, below the working folder.
 STUDIES = Path("experiments")
 #: Hydra's flags that we pass on, with the values they take; help and version are ours.

@@ -37,20 +37,20 @@ def census(source: Source, items: Iterable[Item]) -> Census:
     """Read all of the items and count. Raises UserError for a file that cannot be read."""
     counted = next((signal for signal in _COUNTED if signal in source.offers), None)
     asked = {Signal.IMAGE, Signal.CLASSES, Signal.REGION, *((counted,) if counted else ())}
-    wanted = asked & source.offers
     found = Census(nuclei=None if counted is None else 0)
     for item in items:
+        wanted = asked & source.offers_of(item)
         sample = source.read(item, wanted)
         found.images += 1
         found.patients.add(item.group)
-        height, width = sample[Signal.IMAGE].shape[:2]
+        height, width = sample[Signal.IMAGE if Signal.IMAGE in wanted else Signal.INSTANCES].shape[:2]
         found.sizes.add((height, width))
         found.mpps.add(sample.mpp)
         found.powers.add(sample.power)
         found.all_px += height * width
         found.annotated_px += _annotated_px(sample, height * width)
         found.classes.update(sample.signals.get(Signal.CLASSES, {}).values())
-        if counted is not None:
+        if counted is not None and counted in wanted:
             found.nuclei = (found.nuclei or 0) + _nuclei(sample, counted)
     return found
 

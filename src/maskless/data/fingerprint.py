@@ -15,14 +15,16 @@ def describe(source: Source) -> dict[str, Any]:
     `groups` has the patient or slide of each image, `cases` the tissue that it shows, alike in every source
     that has it: the item's own case, or else the first 16 hex digits of the SHA-256 of its image file, or
     'SOURCE/ID' if there are no files. `same_tissue` names the sets that hold this one's tissue in whatever
-    colours. `sha256` is over the names and bytes of all files of the split's items; of a source without
-    files, over the first image of each part.
+    colours. `sha256` is over the names and bytes of all files of the split's items, and over the
+    first image without files of each part.
     """
     parts = {part: source.items(part) for part in PARTS}
     splits = source.splits()
     items = list(dict.fromkeys(item for part in parts.values() for item in part))
-    # Each file is hashed once, whatever is made of its hash and in however many parts it stands.
-    digests = {item: _digests(source.files(item)) for item in items}
+    # Each file is hashed once, whatever is made of its hash and in however many parts and items it stands.
+    files = {item: source.files(item) for item in items}
+    hashed = _digests(dict.fromkeys(file for some in files.values() for file in some))
+    digests = {item: {file: hashed[file] for file in some} for item, some in files.items()}
     return {
         "name": source.name,
         "path": source.place,
@@ -54,8 +56,9 @@ def _content(
             for file, content in digests[item].items():
                 digest.update(file.name.encode())
                 digest.update(content)
-        if items and not digests[items[0]]:
-            digest.update(source.read(items[0], [Signal.IMAGE])[Signal.IMAGE].tobytes())
+        without_files = next((item for item in items if not digests[item]), None)
+        if without_files:
+            digest.update(source.read(without_files, [Signal.IMAGE])[Signal.IMAGE].tobytes())
     return digest.hexdigest()
 
 

@@ -75,6 +75,10 @@ class Source(ABC):
         """The signals that `read` can give, those that follow from others included."""
         return with_derived(self.may_offer)
 
+    def offers_of(self, item: Item) -> frozenset[Signal]:
+        """The signals that `read` can give of one item: all, unless the source says less of some."""
+        return self.offers
+
     @abstractmethod
     def splits(self) -> Mapping[str, Split]:
         """The published splits and folds by name. Raises UserError if the layout is not there."""
@@ -104,10 +108,14 @@ class Source(ABC):
 
     @property
     def to_score(self) -> tuple[Signal, ...]:
-        """What is read of an item to score it: the image, instances, and a region where there can be one."""
-        wanted = (Signal.IMAGE, Signal.INSTANCES, Signal.REGION)
+        """What is read of an item to score it: the image, a truth, and a region where there can be one.
+
+        The truth is instances, else points.
+        """
+        truth = Signal.INSTANCES if Signal.INSTANCES in self.offers else Signal.POINTS
+        wanted = (Signal.IMAGE, truth, Signal.REGION)
         return tuple(signal for signal in wanted if signal in self.offers)
 
     def scorable(self, part: str) -> tuple[Item, ...]:
-        """The items of a part if there are instances to score them against, and none otherwise."""
+        """The items of a part that a checkpoint or a chain can be chosen on: all if there are instances."""
         return self.items(part) if Signal.INSTANCES in self.offers else ()

@@ -83,7 +83,8 @@ class Pipeline:
 
     `spec` maps a free name to `{step: an albumentations class or one of OWN, its arguments}`, in order.
     `arrays` maps signals on one grid to arrays (H, W[, 3]), with an image or without; the result has side
-    `crop_px` and the same dtypes, and label ids pass unchanged. An image smaller than the crop is continued by reflection.
+    `crop_px` and the same dtypes, and label ids pass unchanged. An image smaller than the crop is continued
+    by reflection.
     """
 
     def __init__(self, spec: Mapping[str, Mapping[str, Any]], crop_px: int) -> None:

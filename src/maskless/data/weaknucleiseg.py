@@ -56,17 +56,21 @@ def read(
 
 
 def splits(source: Source, item_of: ItemOf) -> dict[str, Split]:
-    """'official', and those of 'fold0' to 'fold9' that are there. A fold's test part is its val part.
+    """'official', 'all_train', and those of 'fold0' to 'fold9' that are there.
 
-    Raises UserError if the layout is not there, or a file of names is missing or malformed.
+    A fold's test part is its val part; 'all_train' has every image of 'official' in its train part. Raises
+    UserError if the layout is not there, or a file of names is missing or malformed.
     """
     _check_folder(source)
     files = _split_files(source.path)
-    return {
+    found = {
         name: _read_split(file, source, item_of)
         for name, file in files.items()
         if name == "official" or file.exists()
     }
+    official = found["official"].parts
+    everything = tuple(item for part in PARTS for item in official[part])
+    return {**found, "all_train": Split({"train": everything, "val": (), "test": ()})}
 
 
 def problems(source: Source, item_of: ItemOf) -> list[str]:

@@ -2,61 +2,89 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from maskless.classify import Classifier, classes_of
 from maskless.data.derive import complete
 from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
-from maskless.metrics import all_scores, paper_scores
+from maskless.inference.labelling import index_row
+from maskless.metrics import HIT_UM, all_scores, paper_scores, point_scores
+from maskless.metrics.counts import Key
 from maskless.segmenter import Segmenter
 from maskless.signals import Sample, Signal
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One image: what was there, what was found (int32 (H, W)), and the rows for scores.csv."""
+    """One image: what was there, what was found (int32 (H, W)), and the rows for scores.csv.
+
+    `index` is its row for labelling_index.csv, empty if the nuclei were not told apart.
+    """
 
     sample: Sample
     found: np.ndarray
     rows: list[dict[str, object]]
+    index: dict[str, Any]
 
 
 def score_source(
-    segmenter: Segmenter, source: Source, part: str, label: str | None = None
+    segmenter: Segmenter,
+    source: Source,
+    part: str,
+    label: str | None = None,
+    classifier: Classifier | None = None,
 ) -> Iterator[Scored]:
     """Segment and score every image of a part, one at a time; rows call the source `label`, if given.
 
-    Raises UserError as `refuse_unscorable` does.
+    Where the truth is points, their scores are those of `point_scores`. With a `classifier` the nuclei are
+    told apart, and compared with the classes of the truth. Raises UserError as `refuse_unscorable` does.
     """
     refuse_unscorable(source, part)
+    wanted = (*source.to_score, *([Signal.CLASSES] if classifier else []))
     for item in source.items(part):
-        sample = complete(source.read(item, source.to_score), source.to_score)
+        sample = complete(source.read(item, wanted), wanted)
         found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
-        compared = (sample[Signal.INSTANCES], found, sample.signals.get(Signal.REGION))
-        values = all_scores(*compared) | paper_scores(*compared)
+        image = {"source": label or source.name, "image": item.id, "split": part}
         rows = [
             {
-                "source": label or source.name,
-                "image": item.id,
-                "split": part,
+                **image,
                 "metric": metric,
                 "definition": definition,
                 "region": "all",  # that is annotated
                 "value": value,
             }
-            for (metric, definition), value in values.items()
+            for (metric, definition), value in scores_of(sample, found).items()
         ]
-        yield Scored(sample, found, rows)
+        index = {}
+        if classifier:
+            rule = f"{classifier.column}>={classifier.threshold:g}"
+            classes = classes_of(classifier, sample[Signal.IMAGE], found)
+            index = {**image, "rule": rule, **index_row(sample, found, classes)}
+        yield Scored(sample, found, rows, index)
+
+
+def scores_of(sample: Sample, found: NDArray[Any]) -> dict[Key, float]:
+    """Every score of what was found in an image, a label map (H, W), against the truth that the sample has:
+    instances, or points at a known pixel spacing. Within its region, if it has one."""
+    region = sample.signals.get(Signal.REGION)
+    if Signal.INSTANCES not in sample.signals:
+        return point_scores(sample[Signal.POINTS], found, _spacing(sample.mpp, sample.item.id), region)
+    compared = (sample[Signal.INSTANCES], found, region)
+    return all_scores(*compared) | paper_scores(*compared)
 
 
 def refuse_unscorable(source: Source, part: str) -> None:
-    """Raise UserError if the source has no instances, or the part no images."""
-    if Signal.INSTANCES not in source.offers:
+    """Raise UserError if the source has neither instances nor points, the part no images, or one of its
+    images points but no known pixel spacing."""
+    if not {Signal.INSTANCES, Signal.POINTS} & source.offers:
         where = f" at {source.place}" if source.place else ""
         raise UserError(
-            f"{source.name}{where} has no instances, so nothing can be scored on it; maskless predict "
-            "segments its images"
+            f"{source.name}{where} has no instances and no points, so nothing can be scored on it; maskless "
+            "predict segments its images"
         )
     if not source.items(part):
         splits = source.splits()
@@ -67,3 +95,15 @@ def refuse_unscorable(source: Source, part: str) -> None:
             f"{' (dataset.split=all has every image in its test part)' if whole else ''}"
             f"{did_you_mean(part, known)}"
         )
+    if Signal.INSTANCES not in source.offers:
+        for item in source.items(part):
+            _spacing(source.read(item, ()).mpp, f"{item.id} of {source.name}")
+
+
+def _spacing(mpp: float | None, image: str) -> float:
+    if mpp is None:
+        raise UserError(
+            f"points are found within {HIT_UM:g} µm, and the µm/px of {image} is not known: state it "
+            "(dataset.mpp= of a folder, fields.csv of ki67_breast), or leave the points out"
+        )
+    return mpp

@@ -6,7 +6,7 @@ from torch import Tensor
 def least_squares(scores: Tensor, real: bool) -> Tensor:
     """MSE(D(x), 1) if `real`, else MSE(D(x), 0): the mean over all patches of all images, a scalar.
 
-    `scores` is D(x), float of any shape (Mao et al., ICCV 2017; eq. 1 and 2 of Le Bescond et al., MICCAI 2022).
+    `scores` is D(x), float of any shape (Mao et al., ICCV 2017; Le Bescond et al., MICCAI 2022, eq. 1 and 2).
     A generator's own loss is `least_squares(D(fake), real=True)`.
     """
     return ((scores.float() - float(real)) ** 2).mean()

@@ -18,7 +18,7 @@ def soft_dice_loss(probability: Tensor, target: Tensor, eps: float = 1.0) -> Ten
 
 
 def batch_dice_loss(probability: Tensor, target: Tensor, eps: float = 1.0) -> Tensor:
-    """1 - (2 sum p t + eps) / (sum p + sum t + eps), summed over all pixels of the batch as if it were one image.
+    """1 - (2 sum p t + eps) / (sum p + sum t + eps), summed over all pixels of the batch as of one image.
 
     `probability` and `target` are of one shape, 0 to 1. Images with many nuclei count for more, and one
     without any is no case of its own. The sums are over the batches of all processes, so every process must

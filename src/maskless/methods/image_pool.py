@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 
 class ImagePool:
-    """Keeps up to `size` images; `pool(images)` is as many, some of them older (Shrivastava et al., CVPR 2017).
+    """Keeps up to `size` images; `pool(images)` is as many, some of them older.
 
-    While it fills, an image is kept and given back. Then it is, with probability 1/2, exchanged for one drawn
-    from the pool. Draws are torch's, so a seeded step draws the same again. Of size 0 it does nothing.
+    After Shrivastava et al. (CVPR 2017). While it fills, an image is kept and given back. Then it is, with
+    probability 1/2, exchanged for one drawn from the pool. Draws are torch's, so a seeded step draws the same again. Of size 0 it does nothing.
     """
 
     def __init__(self, size: int) -> None:
@@ -38,3 +38,13 @@ class ImagePool:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up what a checkpoint holds; on the first exchange an image goes back to its device."""
         self.images = list(state["images"]) if "images" in state else []
+
+
+def states_of_all(pools: Mapping[str, ImagePool]) -> list[dict[str, Any]]:
+    """What goes into a checkpoint of the pools of each process, in the order of the ranks."""
+    own = {name: pool.state_dict() for name, pool in pools.items()}
+    if not distributed.is_initialized():
+        return [own]
+    states: list[dict[str, Any]] = [{} for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(states, own)
+    return states

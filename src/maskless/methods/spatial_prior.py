@@ -1,15 +1,18 @@
 """spatial_prior: segmentation of one stain, learnt from masks of another (Le Bescond et al., MICCAI 2022)."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
 from maskless.errors import UserError
 from maskless.losses import discriminator_loss, least_squares
-from maskless.methods.image_pool import ImagePool
+from maskless.methods.image_pool import ImagePool, states_of_all
+from maskless.methods.prior_masks import parted as apart_where_touching
+from maskless.methods.prior_masks import stained, union
 from maskless.methods.stage import Spec, Stage
+from maskless.methods.stain_hints import contrast, darkness, stain_of_masks
 from maskless.networks.averaged import Averaged
 from maskless.networks.h_dab import colour_augmented, haematoxylin_only
 from maskless.networks.patch_gan import PatchGAN
@@ -22,7 +25,7 @@ Batch = Mapping[Role, Mapping[Signal, Tensor]]
 class SpatialPrior(Stage):
     """S segments t, an image; R makes an image of a mask; D_S and D_R tell what is made from what is real.
 
-    S(t) = sigmoid(r x) with r = `sharpening`, x the output of a U-Net. With m a mask of the prior and c(t) the
+    S(t) = sigmoid(r x), r = `sharpening`, x the output of a U-Net. With m a mask of the prior, c(t) the
     image in other colours::
 
         L_G = 1/2 [MSE(D_S(S(t)), 1) + MSE(D_R(R(m)), 1)]       eq. 2
@@ -38,10 +41,15 @@ class SpatialPrior(Stage):
     Other variants: `adversary_of_images=False` is without D_R, `views=2` compares two views S(c1(t)),
     S(c2(t)) as the paper's first version, `cycle=0` and `consistency=0` are its ablations. `colour_offset` is
     what the first release of the code added to the normalised c(t) and haematoxylin images by mistake, 0.5.
+    `lr_d` is the learning rate of the discriminators, where it is not that of S and R.
+
     What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
     told that stain is dark, by a weight that falls from 1 to 0; else the gaps between nuclei, of much the
     same size and number, are as good a solution as the nuclei. `parted`, whether nuclei of the prior that
-    touch are parted by a line of background. `ema`, the decay of averaged weights of S, which then segment.
+    touch are parted by a line of background. `masks=2`, one mask of the positive nuclei, whose stain is DAB,
+    and one of the negative, in place of one of all, as the paper wishes: D_S and L_C see both as one, and the
+    prior's nuclei are dealt out to both at random. `ema`, the decay of averaged weights of S, which then
+    segment.
 
     Logged as `contrast` is how much darker S(t) is than the rest of t, in standard deviations of the image:
     below 0, S has found the gaps.
@@ -53,6 +61,7 @@ class SpatialPrior(Stage):
     def __init__(
         self,
         lr: float,
+        lr_d: float | None = None,
         filters: int = 64,
         filters_d: int = 64,
         depth: int = 8,
@@ -69,14 +78,19 @@ class SpatialPrior(Stage):
         pool: int = 0,
         hint_steps: int = 0,
         parted: bool = False,
+        masks: Literal[1, 2] = 1,
         ema: float = 0.0,
         augment_prior: Spec | None = None,
         **stage: Any,
     ) -> None:
-        self.needs = self.needs | {Need(Signal.INSTANCES if parted else Signal.MASK, Role.PRIOR)}
+        of_nuclei = parted or masks == 2
+        self.needs = self.needs | {Need(Signal.INSTANCES if of_nuclei else Signal.MASK, Role.PRIOR)}
+        self.gives = self.gives | ({"positive"} if masks == 2 else frozenset())
         self.multiple_px = 2**depth
         super().__init__(**stage)
-        _refuse_unlearnable(lr=lr, filters_d=filters_d, sharpening=sharpening, accumulate=accumulate)
+        lr_d = lr if lr_d is None else lr_d
+        above_zero = {"lr": lr, "lr_d": lr_d, "filters_d": filters_d, "sharpening": sharpening}
+        _refuse_unlearnable(**above_zero, accumulate=accumulate)
         if self.batch % accumulate:
             raise UserError(f"accumulate={accumulate} must divide batch={self.batch}")
         _refuse_negative(
@@ -87,40 +101,46 @@ class SpatialPrior(Stage):
             ema=ema,
             hint_steps=hint_steps,
         )
-        if ema >= 1 or views not in (1, 2) or target not in ("image", "haematoxylin"):
+        if ema >= 1 or {views, masks} - {1, 2} or target not in ("image", "haematoxylin"):
             raise UserError(
-                f"SpatialPrior cannot learn with ema={ema}, views={views}, target={target}: ema is below 1, "
-                "views 1 or 2, target image or haematoxylin"
+                f"SpatialPrior cannot learn with ema={ema}, views={views}, masks={masks}, target={target}: "
+                "ema is below 1, views and masks are 1 or 2, target is image or haematoxylin"
             )
-        self.lr, self.sharpening, self.cycle, self.consistency = lr, sharpening, cycle, consistency
+        self.lr, self.lr_d, self.sharpening = lr, lr_d, sharpening
+        self.cycle, self.consistency = cycle, consistency
         self.colour_sigma, self.views, self.target = colour_sigma, views, target
         self.colour_offset, self.accumulate, self.parted = colour_offset, accumulate, parted
-        self.hint_steps = hint_steps
+        self.hint_steps, self.masks = hint_steps, masks
         self.augment_prior = dict(augment_prior or {})
         self.automatic_optimization = False
-        self.s = Pix2PixUNet(3, 1, filters, dropout, depth)
-        self.r = Pix2PixUNet(1, 3, filters, dropout, depth)
+        self.s = Pix2PixUNet(3, masks, filters, dropout, depth)
+        self.r = Pix2PixUNet(masks, 3, filters, dropout, depth)
         self.d_s = PatchGAN(1, filters_d)
         self.d_r = PatchGAN(3, filters_d) if adversary_of_images else None
         self.averaged = Averaged(self.s, ema) if ema else None
         self.pools = {"s": ImagePool(pool), "r": ImagePool(pool)}
+
+    def prior_masks(self, prior: Mapping[Signal, Tensor]) -> Tensor:
+        """The masks (B, H, W) of a batch of the prior as D_S sees them: 1 where a nucleus is."""
+        instances = prior.get(Signal.INSTANCES)
+        if instances is None:
+            return prior[Signal.MASK]
+        return apart_where_touching(instances) if self.parted else (instances > 0).to(torch.uint8)
 
     def augments(self, role: Role) -> Spec:
         return self.augment_prior if role is Role.PRIOR else self.augment
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """That of S and R, that of D_R if there is one, that of D_S."""
-        learners = [[*self.s.parameters(), *self.r.parameters()], self.d_r, self.d_s]
+        generators = [*self.s.parameters(), *self.r.parameters()]
+        discriminators = [network for network in (self.d_r, self.d_s) if network is not None]
         return [
-            torch.optim.Adam(
-                part.parameters() if isinstance(part, nn.Module) else part, self.lr, betas=(0.5, 0.999)
-            )
-            for part in learners
-            if part is not None
+            torch.optim.Adam(generators, self.lr, betas=(0.5, 0.999)),
+            *(torch.optim.Adam(d.parameters(), self.lr_d, betas=(0.5, 0.999)) for d in discriminators),
         ]
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        generators, *discriminators = self.optimizers()
+        generators, *discriminators = cast(list[Any], self.optimizers())
         for learner in discriminators:  # a step is one step, however many networks take it
             learner._on_before_step = learner._on_after_step = lambda: None
         parts = list(self._parts(batch))
@@ -130,7 +150,7 @@ class SpatialPrior(Stage):
         if self.d_r and d_r:
             real = [part["target"] for part in parts]
             self._discriminate("r", self.d_r, d_r, real, [fake["image"] for fake in fakes])
-        real = [part["mask"] for part in parts]
+        real = [union(part["mask"]) for part in parts]
         self._discriminate("s", self.d_s, discriminators[-1], real, [fake["mask"] for fake in fakes])
         if self.averaged is not None:
             self.averaged.update(self.s)
@@ -139,9 +159,7 @@ class SpatialPrior(Stage):
     def _parts(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         """The batch in parts: t, c(t) once or twice, what R is to reproduce of t, and m; all (B, C, H, W)."""
         pixels = batch[Role.MAIN][Signal.IMAGE].movedim(-1, 1).float() / 255
-        prior = batch[Role.PRIOR]
-        masks = prior[Signal.MASK] if not self.parted else _parted(prior[Signal.INSTANCES])
-        whole = {"image": self._normalised(pixels), "mask": masks.float().unsqueeze(1)}
+        whole = {"image": self._normalised(pixels), "mask": self._masks_of(batch)}
         for view in ["view", "other"][: self.views]:
             factors = 1 + self.colour_sigma * torch.randn(len(pixels), 3, device=pixels.device)
             whole[view] = self._normalised(colour_augmented(pixels, factors)) + self.colour_offset
@@ -163,8 +181,7 @@ class SpatialPrior(Stage):
             self.manual_backward(total / len(parts))
             hint = losses.pop("hint", None)
             loss = total if hint is None else total - hint
-            contrast = _contrast(fake["mask"], _darkness(part["image"]))
-            self._see(loss=loss, contrast=contrast, **losses)
+            self._see(loss=loss, contrast=contrast(fake["mask"], darkness(part["image"])), **losses)
             fakes.append(fake)
         self._see_norms(s=self.s, r=self.r)
         learner.step()
@@ -176,21 +193,22 @@ class SpatialPrior(Stage):
         t, m = part["image"], part["mask"]
         mask = self._segmented(t)
         image = self.r(m).float()
-        adversary = least_squares(self.d_s(mask), real=True)
+        adversary = least_squares(self.d_s(union(mask)), real=True)
         if self.d_r is not None:
             adversary = adversary + least_squares(self.d_r(image), real=True)
         losses = {"loss_g": adversary / 2}
         if self.cycle:
             again, mask_again = self.r(mask).float(), self._segmented(image)
-            apart = (again - part["target"]).abs().mean() + (mask_again - m).abs().mean()
-            losses["loss_r"] = self.cycle / 2 * apart
+            of_both = (again - part["target"]).abs().mean() + (mask_again - m).abs().mean()
+            losses["loss_r"] = self.cycle / 2 * of_both
         if self.consistency:
             one = mask if self.views == 1 else self._segmented(part["other"])
-            losses["loss_c"] = self.consistency * (one - self._segmented(part["view"])).abs().mean()
+            apart = (union(one) - union(self._segmented(part["view"]))).abs()
+            losses["loss_c"] = self.consistency * apart.mean()
         if self.global_step < self.hint_steps:
             told = 1 - self.global_step / self.hint_steps
-            losses["hint"] = -told * (mask * _darkness(t)).mean()
-        return losses, {"mask": mask.detach(), "image": image.detach()}
+            losses["hint"] = -told * (mask * stain_of_masks(t, self.masks)).mean()
+        return losses, {"mask": union(mask).detach(), "image": image.detach()}
 
     def _discriminate(
         self, name: str, network: nn.Module, learner: Any, real: list[Tensor], fake: list[Tensor]
@@ -208,8 +226,19 @@ class SpatialPrior(Stage):
         learner.step()
         self.untoggle_optimizer(learner)
 
+    def _masks_of(self, batch: Batch) -> Tensor:
+        """m, float (B, masks, H, W)."""
+        prior = batch[Role.PRIOR]
+        mask = self.prior_masks(prior)
+        return (mask.unsqueeze(1) if self.masks == 1 else stained(mask, prior[Signal.INSTANCES])).float()
+
+    def _shown(self, images: Tensor) -> Tensor:
+        """S(t) as it segments, float32 (B, masks, H, W): by the averaged weights, if there are any."""
+        network: Callable[[Tensor], Tensor] = self.s if self.averaged is None else self.averaged
+        return (self.sharpening * network(images).float()).sigmoid()
+
     def _segmented(self, images: Tensor) -> Tensor:
-        """S(t), float32 (B, 1, H, W) in [0, 1], of normalised images."""
+        """S(t), float32 (B, masks, H, W) in [0, 1], of normalised images."""
         return (self.sharpening * self.s(images).float()).sigmoid()
 
     def _normalised(self, pixels: Tensor) -> Tensor:
@@ -229,24 +258,22 @@ class SpatialPrior(Stage):
             self._see(**{f"norm_{name}": nn.utils.get_total_norm(gradients) / factor})
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
-        """`foreground`: S(t), without the channel."""
-        network: Callable[[Tensor], Tensor] = self.s if self.averaged is None else self.averaged
-        return {"foreground": (self.sharpening * network(images).float()).sigmoid()[:, 0]}
+        """`foreground`: S(t), of any stain; and of two masks `positive`, the first."""
+        masks = self._shown(images)
+        found = {"foreground": union(masks)[:, 0]}
+        return found if self.masks == 1 else {**found, "positive": masks[:, 0]}
 
     @torch.no_grad()
     def sheet(self, batch: Batch) -> dict[str, Tensor]:
         """t, S(t), R(S(t)), S_GT and R(S_GT) of a batch, each uint8 (B, H, W) or (B, H, W, 3)."""
         image = self.normalise(batch[Role.MAIN][Signal.IMAGE])
-        prior = batch[Role.PRIOR]
-        mask = prior[Signal.MASK] if not self.parted else _parted(prior[Signal.INSTANCES])
-        mask = mask.float().unsqueeze(1)
-        segmented = self.maps(image)["foreground"].unsqueeze(1)
+        masks, segmented = self._masks_of(batch), self._shown(image)
         return {
             "t": batch[Role.MAIN][Signal.IMAGE],
-            "S(t)": _grey(segmented),
+            "S(t)": _drawn(segmented),
             "R(S(t))": self._coloured(self.r(segmented)),
-            "S_GT": _grey(mask),
-            "R(S_GT)": self._coloured(self.r(mask)),
+            "S_GT": _drawn(masks),
+            "R(S_GT)": self._coloured(self.r(masks)),
         }
 
     def _coloured(self, images: Tensor) -> Tensor:
@@ -254,43 +281,21 @@ class SpatialPrior(Stage):
         return (255 * pixels).round().byte().movedim(1, -1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["pools"] = {name: pool.state_dict() for name, pool in self.pools.items()}
+        checkpoint["pools"] = states_of_all(self.pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        states = checkpoint["pools"]
         for name, pool in self.pools.items():
-            pool.load_state_dict(checkpoint.get("pools", {}).get(name, {}))
+            pool.load_state_dict(states[self.global_rank % len(states)][name])
 
 
-def _darkness(images: Tensor) -> Tensor:
-    """How dark, float (B, 1, H, W), in standard deviations from each image's mean, of (B, 3, H, W).
-
-    Of red light, which haematoxylin, DAB and their mixtures all absorb.
-    """
-    red = images[:, :1]
-    return (red.mean((2, 3), keepdim=True) - red) / red.std((2, 3), keepdim=True).clamp(min=1e-3)
-
-
-def _contrast(masks: Tensor, darkness: Tensor) -> Tensor:
-    """The mean of `darkness` in the masks less that of the rest, all (B, 1, H, W); 0 without either."""
-    inside = masks.sum().clamp(min=1)
-    outside = (1 - masks).sum().clamp(min=1)
-    return (masks * darkness).sum() / inside - ((1 - masks) * darkness).sum() / outside
-
-
-def _grey(masks: Tensor) -> Tensor:
-    return (255 * masks[:, 0]).round().byte()
-
-
-def _parted(instances: Tensor) -> Tensor:
-    """1 inside of nuclei, 0 outside and where one touches another: uint8 (B, H, W) of ids (B, H, W)."""
-    mask = (instances > 0).to(torch.uint8)
-    for axis in (-2, -1):
-        size = instances.shape[axis] - 1
-        one, other = instances.narrow(axis, 0, size), instances.narrow(axis, 1, size)
-        apart = (one != other) & (one > 0) & (other > 0)
-        mask.narrow(axis, 0, size)[apart] = 0
-        mask.narrow(axis, 1, size)[apart] = 0
-    return mask
+def _drawn(masks: Tensor) -> Tensor:
+    """One mask in grey, uint8 (B, H, W); of two the positive red, the negative blue, (B, H, W, 3)."""
+    levels = (255 * masks).round().byte()
+    if masks.shape[1] == 1:
+        return levels[:, 0]
+    positive, negative = levels.unbind(1)
+    return torch.stack([positive, torch.zeros_like(positive), negative], dim=-1)
 
 
 def _refuse_unlearnable(**above_zero: float) -> None:

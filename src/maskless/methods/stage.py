@@ -28,8 +28,8 @@ class Stage(LightningModule):
 
     `chain` turns the maps into instances (`postprocess.chain`), `augment` names the augmentation of the
     training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
-    schedule. The validation score `selection` chooses the checkpoint, or 'loss' the least mean of what
-    it logs by that name over an epoch, the epochs before `selection_from` left out. `mean` and `std` normalise pixels in
+    schedule. The validation score `selection` chooses the checkpoint, or 'loss', the least mean of what it
+    logs by that name over an epoch, of those from `selection_from` on. `mean` and `std` normalise pixels in
     [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere have learnt
     from, cases or whole sources: a comparison marks the images that they have seen. `labels` makes what is
     learnt, once for each whole training image, of what it needs. `before` is the stage that is trained first,

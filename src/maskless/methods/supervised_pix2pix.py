@@ -1,4 +1,4 @@
-"""The ceiling of spatial_prior: its own U-Net, learnt from masks of the very stain (Le Bescond et al., 2022)."""
+"""The ceiling of spatial_prior: its U-Net, learnt from masks of the very stain (Le Bescond et al., 2022)."""
 
 from collections.abc import Mapping
 from typing import Any

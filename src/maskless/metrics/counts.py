@@ -11,6 +11,7 @@ from maskless.metrics.matching import THRESHOLDS, matched_objects, object_ratios
 from maskless.metrics.overlap import Overlap
 from maskless.metrics.panoptic import matched, panoptic_ratios
 from maskless.metrics.pixel import PixelCounts, pixel_counts, pixel_ratios
+from maskless.metrics.points import HIT_UM
 from maskless.metrics.ratio import Ratio, ratio
 
 Key = tuple[str, str]  #: (metric, definition)
@@ -18,13 +19,17 @@ Key = tuple[str, str]  #: (metric, definition)
 FOREGROUND = "foreground"  #: nucleus or not, pixel by pixel
 INSTANCES = "instances"  #: nuclei, whatever matches them
 PANOPTIC = "iou>0.50"
+WITHIN = f"within_{HIT_UM:g}um"  #: a nucleus and a point match by the distance of its centroid
 
+#: What there is to count where the truth is points.
+POINT_COUNTS = ("true_points", "pred_points", "matched_points")
 #: The metrics that count, and so are no scores: neither is better higher or lower.
 COUNTS: frozenset[str] = frozenset(
     {
         *PixelCounts._fields,
         *("true_objects", "pred_objects", "matched_objects", "matched_iou"),
         *("aji_intersection_px", "aji_union_px"),
+        *POINT_COUNTS,
     }
 )
 
@@ -35,7 +40,7 @@ def at_iou(threshold: float) -> str:
 
 
 def counts_of(table: Overlap) -> dict[Key, float]:
-    """The counts of one image: whole numbers, but for 'matched_iou', a sum of IoU. Names: COUNTS."""
+    """The counts of two label maps: whole numbers, but for 'matched_iou', a sum of IoU. Names: COUNTS."""
     counts: dict[Key, float] = {
         (name, FOREGROUND): value for name, value in pixel_counts(table)._asdict().items()
     }
@@ -95,10 +100,16 @@ def _objects(matched: Ratio, true_objects: Ratio, pred_objects: Ratio) -> dict[s
     return {f"object_{name}": value for name, value in ratios.items()}
 
 
+def _points(true_points: Ratio, pred_points: Ratio, matched: Ratio) -> dict[str, Ratio]:
+    ratios = object_ratios(matched, true_points, pred_points)
+    return {f"point_{name}": ratios[name] for name in ("f1", "precision", "recall")}
+
+
 _BOTH: tuple[Key, Key] = ("true_objects", INSTANCES), ("pred_objects", INSTANCES)
 _FORMULAS = (
     _Formula(FOREGROUND, tuple((name, FOREGROUND) for name in PixelCounts._fields), pixel_ratios),
     *(_Formula(name, (("aji_intersection_px", name), ("aji_union_px", name)), _aji) for name in PAIRS),
     _Formula(PANOPTIC, (("matched_objects", PANOPTIC), ("matched_iou", PANOPTIC), *_BOTH), panoptic_ratios),
     *(_Formula(name, (("matched_objects", name), *_BOTH), _objects) for name in map(at_iou, THRESHOLDS)),
+    _Formula(WITHIN, tuple((name, WITHIN) for name in POINT_COUNTS), _points),
 )

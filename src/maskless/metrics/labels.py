@@ -18,7 +18,7 @@ def checked_maps(
     consecutive. `region` is boolean or integer (H, W), not 0 = inside, or None for everywhere. Raises
     ValueError for another dtype or number of axes, no pixels, a negative id, and shapes that differ.
     """
-    truth, prediction = _checked_labels(true, "true"), _checked_labels(pred, "pred")
+    truth, prediction = checked_labels(true, "true"), checked_labels(pred, "pred")
     if truth.shape != prediction.shape:
         raise ValueError(f"true is {truth.shape} and pred is {prediction.shape}: they must be of one shape")
     if region is None:
@@ -27,6 +27,20 @@ def checked_maps(
     if inside.shape != truth.shape:
         raise ValueError(f"region is {inside.shape} and true is {truth.shape}: they must be of one shape")
     return truth, prediction, inside
+
+
+def checked_labels(labels: ArrayLike, name: str) -> Labels:
+    """A label map (H, W) as an array; `name` is for messages. Raises ValueError as `checked_maps` does."""
+    array = np.asarray(labels)
+    if array.ndim != 2 or not array.size:
+        raise ValueError(
+            f"{name} must be a label map (H, W) with pixels, not an array of shape {array.shape}"
+        )
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(f"{name} must hold integer ids, one an object, not {array.dtype}")
+    if array.min() < 0:
+        raise ValueError(f"{name} has the id {array.min()}: ids are 0 (background) and up")
+    return array
 
 
 def checked_region(region: ArrayLike) -> Inside:
@@ -56,16 +70,3 @@ def compact(values: Labels) -> tuple[Labels, NDArray[np.int64]]:
     """The ids in `values` (N,), ascending, after a 0 that is always there; and the index of each value."""
     ids, index = np.unique(np.append(values.dtype.type(0), values), return_inverse=True)
     return ids, index[1:]
-
-
-def _checked_labels(labels: ArrayLike, name: str) -> Labels:
-    array = np.asarray(labels)
-    if array.ndim != 2 or not array.size:
-        raise ValueError(
-            f"{name} must be a label map (H, W) with pixels, not an array of shape {array.shape}"
-        )
-    if not np.issubdtype(array.dtype, np.integer):
-        raise ValueError(f"{name} must hold integer ids, one an object, not {array.dtype}")
-    if array.min() < 0:
-        raise ValueError(f"{name} has the id {array.min()}: ids are 0 (background) and up")
-    return array

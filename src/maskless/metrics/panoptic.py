@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from maskless.metrics.overlap import Overlap, overlap
 from maskless.metrics.ratio import Ratio, ratio, zero_or_undefined
@@ -44,9 +44,14 @@ def panoptic_quality_of(table: Overlap) -> PanopticQuality:
     return PanopticQuality(**{name: float(value) for name, value in ratios.items()})
 
 
+def matches(table: Overlap) -> NDArray[np.bool_]:
+    """Which pairs (K,) of a table have an IoU above 0.5, bool (K,): no object is in two of them."""
+    return 2 * table.intersection_px > table.union_px
+
+
 def matched(table: Overlap) -> Matched:
     """The pairs with an IoU above 0.5."""
-    enough = 2 * table.intersection_px > table.union_px
+    enough = matches(table)
     return Matched(int(np.count_nonzero(enough)), float(table.iou[enough].sum()))
 
 

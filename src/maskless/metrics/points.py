@@ -7,11 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from maskless.metrics.assignment import most
-from maskless.metrics.labels import Inside, checked_region
+from maskless.metrics.assignment import Indices, heaviest, most
+from maskless.metrics.labels import checked_region
 from maskless.metrics.matching import object_ratios
 
 Points = NDArray[np.float64]  #: (N, 2), row and column of each, px
+
+#: Within this distance a point and a nucleus are taken to be one: about the radius of a nucleus, and what the
+#: OCELOT 2023 challenge takes.
+HIT_UM = 3.0
 
 #: A point at the radius is within it; this much farther (relative) is the rounding of floats.
 _ROUNDING = 1e-9
@@ -50,19 +54,12 @@ def match_points(
     of a mean). Raises ValueError for other shapes and dtypes, points that are not finite, a radius below 0
     and an mpp that is not above it.
     """
-    if not (isfinite(radius) and radius >= 0):
-        raise ValueError(f"the radius is 0 or more, not {radius}")
-    if mpp is not None and not (isfinite(mpp) and mpp > 0):
-        raise ValueError(f"mpp (µm/px) is above 0, not {mpp}")
+    radius_px = _in_px(radius, mpp)
     there, found = _checked(true, "true"), _checked(pred, "pred")
     if region is not None:
-        inside = checked_region(region)
-        there, found = _within(there, inside), _within(found, inside)
-    radius_px = radius if mpp is None else radius / mpp
-    near = cKDTree(there).sparse_distance_matrix(
-        cKDTree(found), radius_px * (1 + _ROUNDING), output_type="coo_matrix"
-    )
-    matched = most(near.row.astype(np.int64), near.col.astype(np.int64))
+        there, found = there[lies_in(region, there)], found[lies_in(region, found)]
+    row, col, _ = _near(there, found, radius_px)
+    matched = most(row, col)
     ratios = {name: float(v) for name, v in object_ratios(matched, len(there), len(found)).items()}
     return PointScores(
         precision=ratios["precision"],
@@ -74,6 +71,52 @@ def match_points(
     )
 
 
+def point_pairs(true: ArrayLike, pred: ArrayLike, radius: float, mpp: float | None = None) -> Indices:
+    """Which points match, int64 (K, 2): the row in `true` (N, 2) and that in `pred` (M, 2) of each pair.
+
+    There are as many pairs as `match_points` counts; of all ways to have so many, the one with the least sum
+    of distances. Sorted by the first row. Arguments and errors are those of `match_points`.
+    """
+    radius_px = _in_px(radius, mpp)
+    there, found = _checked(true, "true"), _checked(pred, "pred")
+    row, col, distance_px = _near(there, found, radius_px)
+    # All distances together weigh less than one pair, so no pair is given up for shorter ones.
+    share = 1 / (min(len(there), len(found)) + 1)
+    weight = 1 - share * np.minimum(distance_px / radius_px if radius_px else 0 * distance_px, 1)
+    chosen = heaviest(row, col, weight)
+    pairs = np.stack([row[chosen], col[chosen]], axis=1)
+    return pairs[np.argsort(pairs[:, 0])]
+
+
+def lies_in(region: ArrayLike, points: Points) -> NDArray[np.bool_]:
+    """Whether each point (N, 2) lies in a pixel that is not 0 of a region (H, W), bool (N,).
+
+    Its pixel is the one whose centre is nearest, half-way between two the later; off the region is outside.
+    """
+    inside, pixels = checked_region(region), np.floor(points + 0.5)
+    on_map = np.flatnonzero(((pixels >= 0) & (pixels < inside.shape)).all(axis=1))
+    row, column = pixels[on_map].astype(np.int64).T
+    lies = np.zeros(len(points), bool)
+    lies[on_map] = inside[row, column]
+    return lies
+
+
+def _in_px(radius: float, mpp: float | None) -> float:
+    if not (isfinite(radius) and radius >= 0):
+        raise ValueError(f"the radius is 0 or more, not {radius}")
+    if mpp is not None and not (isfinite(mpp) and mpp > 0):
+        raise ValueError(f"mpp (µm/px) is above 0, not {mpp}")
+    return radius if mpp is None else radius / mpp
+
+
+def _near(there: Points, found: Points, radius_px: float) -> tuple[Indices, Indices, NDArray[np.float64]]:
+    """The pairs that are at most the radius apart, (K,) each: rows of both sides, and the distance, px."""
+    near = cKDTree(there).sparse_distance_matrix(
+        cKDTree(found), radius_px * (1 + _ROUNDING), output_type="coo_matrix"
+    )
+    return near.row.astype(np.int64), near.col.astype(np.int64), near.data
+
+
 def _checked(points: ArrayLike, name: str) -> Points:
     array = np.asarray(points, np.float64)
     if not array.size:
@@ -83,10 +126,3 @@ def _checked(points: ArrayLike, name: str) -> Points:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has a point that is not finite")
     return array
-
-
-def _within(points: Points, inside: Inside) -> Points:
-    pixels = np.floor(points + 0.5)
-    on_map = np.flatnonzero(((pixels >= 0) & (pixels < inside.shape)).all(axis=1))
-    row, column = pixels[on_map].astype(np.int64).T
-    return points[on_map[inside[row, column]]]

@@ -7,12 +7,12 @@ from maskless.errors import UserError
 
 
 class Pix2PixUNet(nn.Module):
-    """Images float (B, in_channels, H, W) to as many maps of the same size, linear; sides in multiples of 2^depth.
+    """Images float (B, in_channels, H, W) to maps (B, out_channels, H, W), linear.
 
-    Isola et al. (CVPR 2017), as in their published code: `depth` convolutions 4x4 of stride 2 down, with
-    `filters` channels, twice as many a level and at most eight times as many, and as many transposed ones up,
-    each given what the level had on the way down. `depth` is 8 for 256 px; batch norm everywhere but in the
-    outermost levels and at the bottom. `dropout` ends the ups of most channels but the first; no convolution
+    Sides are multiples of 2^depth. Isola et al. (CVPR 2017), as in their published code: `depth` convolutions
+    4x4 of stride 2 down, with `filters` channels, twice as many a level and at most eight times as many, and
+    as many transposed ones up, each given what the level had on the way down. `depth` is 8 for 256 px; batch
+    norm everywhere but in the outermost levels and at the bottom. `dropout` ends the ups of most channels but the first; no convolution
     has a bias but the last. Raises UserError for sizes that are no such network.
     """
 
@@ -22,7 +22,7 @@ class Pix2PixUNet(nn.Module):
         super().__init__()
         if filters < 1 or depth < 5 or not 0 <= dropout < 1:
             raise UserError(
-                f"there is no pix2pix U-Net with filters={filters}, depth={depth}, dropout={dropout}: filters "
+                f"no pix2pix U-Net has filters={filters}, depth={depth}, dropout={dropout}: filters "
                 "is 1 or more, depth 5 or more, dropout at least 0 and below 1"
             )
         channels = [filters * min(2**level, 8) for level in range(depth)]

@@ -1,6 +1,7 @@
 """What a definition of a metric means, in a sentence for those who point at its name."""
 
-from maskless.metrics import PAPERS
+from maskless.metrics import HIT_UM, PAPERS
+from maskless.metrics.counts import WITHIN
 from maskless.report.column import Column
 
 _MEANINGS = {
@@ -17,6 +18,9 @@ _MEANINGS = {
 }  # fmt: skip
 _FOREGROUND = "Pixel by pixel: nucleus or not, whichever nucleus it is."
 _AT_IOU = "Nuclei match one to one where their intersection over union is as said."
+_AT_POINTS = (
+    f"A nucleus matches a point, one to one, whose distance to its centroid is at most {HIT_UM:g} µm."
+)
 
 
 def meaning(column: Column) -> str:
@@ -27,4 +31,6 @@ def meaning(column: Column) -> str:
         return _FOREGROUND
     if column.definition.startswith("iou>"):
         return _AT_IOU
+    if column.definition == WITHIN:
+        return _AT_POINTS
     return _MEANINGS.get((column.metric, column.definition), "")

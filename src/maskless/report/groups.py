@@ -72,7 +72,7 @@ def same_recipe(entries: Sequence[Scored]) -> list[list[Scored]]:
 
 
 def group_names(groups: Sequence[Sequence[Scored]]) -> list[str]:
-    """A name for each group that no other has: its method, then the settings that differ, then its folder."""
+    """A name for each group that no other has: its method, then what differs, then its folder."""
     runs = [group[0].run for group in groups]
     names = [_with_settings(run, [other for other in runs if other.method == run.method]) for run in runs]
     often = Counter(names)
@@ -114,9 +114,18 @@ def _with_settings(run: Result, alike: Sequence[Result]) -> str:
         for key in differing
         if own.get(key)
     ]
-    if not told or len(told) > _SETTINGS_NAMED:
-        return run.method
-    return f"{run.method} ({', '.join(told)})"
+    if len(told) > _SETTINGS_NAMED:
+        told = _variant(run, alike)
+    return f"{run.method} ({', '.join(told)})" if told else run.method
+
+
+def _variant(run: Result, alike: Sequence[Result]) -> list[str]:
+    """What was chosen in a group of YAMLs in which all of `alike` chose another: a study's variant, say."""
+    chosen = [other.config.get("choices") or {} for other in alike]
+    for key in chosen[0]:
+        if len({str(one.get(key)) for one in chosen}) == len(chosen):
+            return [str((run.config.get("choices") or {}).get(key))]
+    return []
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

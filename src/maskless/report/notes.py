@@ -6,6 +6,7 @@ from math import sqrt
 from statistics import median
 
 from maskless.report.column import Column
+from maskless.report.selection import disagreement
 from maskless.report.summary import summary
 from maskless.report.table import Table
 from maskless.report.words import by_definition, metric_name
@@ -16,7 +17,13 @@ _APART = 1.96 * sqrt(2)
 
 def notes(table: Table, others: Sequence[Table] = ()) -> tuple[str, ...]:
     """A sentence each. `others` are all tables of the comparison, this one among them."""
-    return (*_resolution(table), *_missing(table), *_mixed(table), *_elsewhere(table, others))
+    return (
+        *_resolution(table),
+        *_missing(table),
+        *_mixed(table),
+        *_chosen(table),
+        *_elsewhere(table, others),
+    )
 
 
 def standard_error(table: Table, column: Column) -> float | None:
@@ -80,6 +87,15 @@ def _mixed(table: Table) -> Iterator[str]:
             by_note.setdefault(row.note, []).append(row.name)
     for note, names in by_note.items():
         yield f"{_listed(names)}: {note}."
+
+
+def _chosen(table: Table) -> Iterator[str]:
+    """The runs whose own loss has not chosen what validation would have."""
+    for row in table.rows:
+        for run in row.runs:
+            if found := disagreement(run):
+                which = f"{row.name}, seed {run.seed}" if len(row.runs) > 1 else row.name
+                yield f"{which} {found}: its loss is no guide to the best epoch here."
 
 
 def _elsewhere(table: Table, others: Sequence[Table]) -> Iterator[str]:

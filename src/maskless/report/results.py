@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import isinf
+from math import isinf, nan
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,19 @@ Scores = Mapping[tuple[str, str], Mapping[Column, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
+class PriorRow:
+    """A row of prior_statistics.csv; nan where there is no number, as for the epoch of the prior."""
+
+    which: str
+    statistic: str
+    epoch: float
+    q25: float
+    median: float
+    q75: float
+    distance_to_prior: float
+
+
+@dataclass(frozen=True)
 class Result:
     """A run, as a comparison sees it.
 
@@ -31,6 +44,7 @@ class Result:
     says of each source that is scored, by its label in the scores, what was read. `checkpoint` is the SHA-256
     of the weights as they are now, empty if there are none; `chain` is 'tuned' if its post-processing was
     searched. `label` is what the source of a table is called in the run's own files, where it is in a table.
+    `prior_statistics` say how masks of a prior and predicted ones are, if it has learnt from a prior.
     """
 
     path: Path
@@ -54,6 +68,7 @@ class Result:
     label: str
     scores: Scores
     epochs: Sequence[Mapping[str, float]]
+    prior_statistics: Sequence[PriorRow] = ()
 
     def about(self, source: str) -> Mapping[str, Any]:
         """What the run has recorded of a source, empty if nothing."""
@@ -110,6 +125,7 @@ def _read(run: Run) -> Result:
         label="",
         scores=_by_part(run),
         epochs=epochs,
+        prior_statistics=_prior_statistics(run),
     )
 
 
@@ -213,6 +229,19 @@ def _epochs(run: Run) -> list[dict[str, float]]:
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{run.path}/metrics.csv cannot be read ({error}): it holds what is no number"
+        ) from error
+
+
+def _prior_statistics(run: Run) -> list[PriorRow]:
+    numbers = ("epoch", "q25", "median", "q75", "distance_to_prior")
+    try:
+        return [
+            PriorRow(row["which"], row["statistic"], *(float(row[name] or nan) for name in numbers))
+            for row in run.prior_statistics
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{run.path}/prior_statistics.csv cannot be read ({error}): delete it to compare the run without"
         ) from error
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskless.errors import UserError, did_you_mean
-from maskless.metrics import COUNTS, HIGHER_IS_BETTER, STANDARD, Key, scores_of_counts
+from maskless.metrics import COUNTS, DEFINITIONS, DIRECTIONS, Key, scores_of_counts
 from maskless.report.bootstrap import (
     Counts,
     Scores,
@@ -28,7 +28,7 @@ from maskless.report.table import Interval, Row, Table, by_cost
 #: What a table shows, from the left, if nobody says what: of each metric its standard definition.
 SHOWN = (
     "aji", "pq", "object_f1", "object_dice", "object_hausdorff", "average_hausdorff",
-    "dice", "iou", "precision", "recall", "balanced_accuracy",
+    "dice", "iou", "precision", "recall", "balanced_accuracy", "point_f1", "point_precision", "point_recall",
 )  # fmt: skip
 #: Digits after the point, in tables for people.
 DIGITS = 3
@@ -61,9 +61,9 @@ def best(table: Table) -> set[tuple[str, Column]]:
     """
     found = set()
     for column in table.columns:
-        if column.metric not in HIGHER_IS_BETTER:
+        if column.metric not in DIRECTIONS:
             continue
-        sign = 1 if HIGHER_IS_BETTER[column.metric] else -1
+        sign = 1 if DIRECTIONS[column.metric] else -1
         having = [row for row in table.rows if column in row.values and row.compared]
         printed = {row.name: sign * round(row.values[column].mean, DIGITS) for row in having}
         if len([row for row in table.rows if row.compared]) > 1 and printed:
@@ -106,10 +106,10 @@ def _wanted(word: str, entries: Sequence[Scored]) -> Column:
     definitions = {
         column.definition for entry in entries for column in entry.scores if column.metric == metric
     }
-    if metric in COUNTS or (metric not in STANDARD and not definitions):
-        raise UserError(f"columns={word} is no score{did_you_mean(metric, STANDARD)}")
-    definition = more[0] if more else STANDARD.get(metric, min(definitions, default=""))
-    if definition not in {*definitions, STANDARD.get(metric)}:
+    if metric in COUNTS or (metric not in DEFINITIONS and not definitions):
+        raise UserError(f"columns={word} is no score{did_you_mean(metric, DEFINITIONS)}")
+    definition = more[0] if more else DEFINITIONS.get(metric, min(definitions, default=""))
+    if definition not in {*definitions, DEFINITIONS.get(metric)}:
         raise UserError(f"columns={word} is no definition of {metric}{did_you_mean(definition, definitions)}")
     if more[1:] not in ([], ["pooled"]):
         raise UserError(f"columns={word} must be METRIC, METRIC/DEFINITION or METRIC/DEFINITION/pooled")
@@ -122,8 +122,8 @@ def _shown(rows: Sequence[Row], wanted: Sequence[Column]) -> tuple[Column, ...]:
         return tuple(wanted)
     having = dict.fromkeys(column for row in rows for column in row.values if column.over == "images")
     regions = dict.fromkeys(column.region for column in having)
-    ours = [Column(metric, STANDARD[metric], region) for region in regions for metric in SHOWN]
-    others = [column for column in having if column.metric not in STANDARD]
+    ours = [Column(metric, DEFINITIONS[metric], region) for region in regions for metric in SHOWN]
+    others = [column for column in having if column.metric not in DEFINITIONS]
     return tuple(column for column in [*ours, *others] if column in having)
 
 

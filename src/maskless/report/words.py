@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from maskless.metrics import HIGHER_IS_BETTER
+from maskless.metrics import DIRECTIONS
 from maskless.metrics.papers import PAPERS
 from maskless.report.column import Column
 from maskless.report.results import Result
@@ -62,7 +62,7 @@ def unit(column: Column) -> str:
 
 def direction(column: Column) -> str:
     """An arrow to where the better values are; empty for a metric of unknown direction."""
-    return {True: "↑", False: "↓", None: ""}[HIGHER_IS_BETTER.get(column.metric)]
+    return {True: "↑", False: "↓", None: ""}[DIRECTIONS.get(column.metric)]
 
 
 def by_definition(column: Column) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning import Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
@@ -26,6 +27,11 @@ from maskless.training.callbacks import (
     Scores,
     quieten,
 )
+from maskless.training.collapse import Collapse
+from maskless.training.health import Healthy
+from maskless.training.prior_statistics import PriorStatistics
+from maskless.training.process_errors import user_error_of
+from maskless.training.sheets import Sheets
 
 
 def seed_networks(seed: int) -> None:
@@ -51,8 +57,8 @@ def train_stage(
     """Fit `stage` on the training part, choose on the validation part, leave checkpoints in `run`.
 
     `part` is what it is called in `run` if a later stage follows; `left` has the folders of the maps that an
-    earlier one left; `mpp` is the pixel spacing to train at, if not the source's own. With `resume` it goes on from its last checkpoint, exactly. Afterwards `stage` holds
-    the best weights.
+    earlier one left; `mpp` is the pixel spacing to train at, if not the source's own. With `resume` it goes
+    on from its last checkpoint, exactly. Afterwards `stage` holds the best weights.
     """
     data = DataModule(
         sources,
@@ -71,7 +77,17 @@ def train_stage(
     stage.trained_mpp = data.training.mpp
     hardware.prepare(stage)
     epochs, best = Epochs(run, data, name), run.checkpoint("best", part)
-    callbacks: list[Callback] = [Quiet(), Address(data, seed, name), Scores(), epochs]
+    statistics = PriorStatistics(run, data, name)
+    callbacks: list[Callback] = [
+        Quiet(),
+        Address(data, seed, name),
+        Healthy(run, data, name, part),
+        Scores(),
+        epochs,
+        statistics,
+        Sheets(run, data, name),
+        Collapse(run, name, part, statistics),
+    ]
     if stage.selection == LOSS:
         callbacks.append(LeastLoss(best, epochs, stage.selection_from))
     elif sources[Role.MAIN].scorable("val"):
@@ -99,6 +115,8 @@ def train_stage(
     )
     try:
         trainer.fit(stage, data, ckpt_path=last if resume else None, weights_only=True)
+    except ProcessRaisedException as error:
+        raise (user_error_of(error) or error) from error
     except SystemExit as error:  # what Lightning makes of Ctrl-C, and of the SIGTERM of a scheduler
         raise KeyboardInterrupt(f"interrupted: maskless train resume={run.path} goes on with it") from error
     load_best(stage, run, part)

@@ -47,7 +47,8 @@ class Folder(Source):
     takes all before the last underscore); without it each image is a patient. The division is a function of
     `seed` and the names alone. A part with a share gets a patient before another part gets its second one.
 
-    Licence: that of your images. How to get: they are yours. Citation: none.
+    Licence: that of your images, or what `licence` says, which runs record. How to get: they are yours.
+    Citation: none.
     """
 
     name: ClassVar[str] = "folder"
@@ -68,6 +69,7 @@ class Folder(Source):
         group: str | None = None,
         fractions: Mapping[str, float] = _FRACTIONS,
         seed: int = 0,
+        licence: str | None = None,
     ) -> None:
         if path is None:
             raise UserError(
@@ -77,6 +79,8 @@ class Folder(Source):
         self.power, self.mpp, self.seed = power, spacing_of(mpp, power), seed
         self.fractions = checked_fractions(fractions)
         self.group = group if group is None else _checked_expression(group)
+        if licence:  # of this folder, in place of the class's
+            vars(self).update(licence=licence)
 
     @property
     def offers(self) -> frozenset[Signal]:

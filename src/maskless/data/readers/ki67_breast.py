@@ -54,7 +54,8 @@ class Ki67Breast(Source):
 
     Splits: 'fixed' is ours, 16 / 4 / 8 by number: test is 3, 7, 10, 14, 17, 21, 24, 28 (K mod 7 is 0 or 3),
     val is 5, 12, 19, 26 (K mod 7 is 5), and the rest is train. Each part has a field of scale 1 at least.
-    'all' has every field in its test part. No patients are stated: each field is one of its own.
+    'all' has every field in its test part, 'all_train' in its training part, to learn from images alone what
+    is scored elsewhere. No patients are stated: each field is one of its own.
 
     Licence: none stated; ask the owners before you publish anything of it. How to get: Data/Ki67 of
     https://github.com/AdamDlubak/Ki67 (Part 1, Part 2, Immunoratio - Dataset), brought to the layout above.
@@ -78,11 +79,15 @@ class Ki67Breast(Source):
         super().__init__(path, data_root, split)
 
     def splits(self) -> Mapping[str, Split]:
-        """'fixed', of the fields that are there; and 'all', every one in the test part."""
+        """'fixed', of the fields that are there; 'all' and 'all_train', every one in one part."""
         self._check()
         fixed = {part: tuple(_item(name) for name in self._names if _part(name) == part) for part in PARTS}
         everything = tuple(_item(name) for name in self._names)
-        return {"fixed": Split(fixed), "all": Split({"train": (), "val": (), "test": everything})}
+        return {
+            "fixed": Split(fixed),
+            "all": Split({"train": (), "val": (), "test": everything}),
+            "all_train": Split({"train": everything, "val": (), "test": ()}),
+        }
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Classes go by the row of the points. The sample's µm/px is the field's own."""

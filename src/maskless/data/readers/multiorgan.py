@@ -30,7 +30,8 @@ class MultiOrgan(Source):
     Splits: 'official' is 12 / 4 / 14; its further parts testA (8 fields of the organs trained on) and testB
     (6 of bladder, colon and stomach) are the two halves of its test part. 'fold0' to 'fold9' are the folds of
     Liu et al., 27 / 3, read if folds/ is there. A fold has no test list: its paper reports on the images
-    that it chooses on, so here its test part is its val part, and the split is marked `leaky`.
+    that it chooses on, so here its test part is its val part, and the split is marked `leaky`. 'all_train'
+    has every field in its train part: for masks in another role than the main one.
 
     Licence: CC BY-NC-SA 4.0 (MoNuSeg's owners). How to get: the folder data/MO of
     https://github.com/weizhenFrank/WeakNucleiSeg, named multiorgan.
@@ -52,7 +53,7 @@ class MultiOrgan(Source):
     power = 40.0
 
     def splits(self) -> Mapping[str, Split]:
-        """'official', and those of 'fold0' to 'fold9' that are there."""
+        """'official', 'all_train', and those of 'fold0' to 'fold9' that are there."""
         return weaknucleiseg.splits(self, tcga_item)
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:

@@ -68,13 +68,14 @@ class TNBC(Source):
     power = 40.0
 
     def splits(self) -> Mapping[str, Split]:
-        """'official' and 'all', and those of 'fold0' to 'fold9' that are there."""
+        """'official', 'all', 'all_train', and those of 'fold0' to 'fold9' that are there."""
         if self._is_owners:
             found = {"official": _by_patient(self._owners_items())}
         else:
             found = weaknucleiseg.splits(self, _item)
         every = {item for part in found["official"].parts.values() for item in part}
-        return found | {"all": Split({"test": tuple(sorted(every, key=lambda item: item.id))})}
+        everything = tuple(sorted(every, key=lambda item: item.id))
+        return found | {"all": Split({"test": everything}), "all_train": Split({"train": everything})}
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Labels are checked against the size of their image, whether or not the image is asked for."""

@@ -18,7 +18,7 @@ from maskless.report.drawings.figures import (
     distributions,
     svg,
 )
-from maskless.report.drawings.scored_images import AJI
+from maskless.report.drawings.scored_images import ranking
 from maskless.report.results import Result
 from maskless.report.table import Row, Table
 from maskless.report.words import by_definition, heading, metric_name
@@ -87,7 +87,8 @@ def _lines(rows: Sequence[Row], over: Literal["images", "pooled"]) -> list[Line]
 
 def _by_annotation(table: Table) -> Chart | None:
     """All rows, if the annotation of some is known and differs; rows of unknown annotation stand last."""
-    column = next((one for one in table.columns if one.metric == AJI.metric), AJI)
+    ranked = ranking(table)
+    column = next((one for one in table.columns if one.metric == ranked.metric), ranked)
     rows = [row for row in table.rows if column in row.values]
     if len({row.annotation for row in rows if row.annotation}) < 2:
         return None
@@ -116,17 +117,18 @@ def _point(row: Row, column: Column, groups: Sequence[Annotation | None]) -> Poi
 
 
 def _by_image(table: Table) -> Chart | None:
+    ranked = ranking(table)
     scores = [
-        (_marked(row), [value for value in row.by_image[AJI].values() if not isnan(value)])
+        (_marked(row), [value for value in row.by_image[ranked].values() if not isnan(value)])
         for row in table.rows
-        if AJI in row.by_image
+        if ranked in row.by_image
     ]
     scores = [(name, values) for name, values in scores if len(values) > 1]
     if not scores:
         return None
     return Chart(
         "Scores of the images",
-        svg(distributions(scores, "AJI of an image")),
+        svg(distributions(scores, f"{metric_name(ranked)} of an image")),
         "Every point is an image; boxes hold the middle half, the line in them is the median, "
         "the diamond the mean.",
     )

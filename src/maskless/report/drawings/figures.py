@@ -15,11 +15,11 @@ from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito's colours that show on white and on black, told apart with any colour vision. Every line also
 # has a style and a marker of its own, for those who see or print no colour.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _STYLES = ("-", "--", "-.", (0, (1, 1.2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 #: Stands for the colour of the text around a figure, which only the page knows.
-_INK = "#010203"
+INK = "#010203"
 #: Names beside points stand at least this far apart, as a share of the height of the axes.
 _NAME_APART = 0.055
 #: Height of a line of a legend, in.
@@ -57,12 +57,12 @@ class Point:
 
 def curves(training: Sequence[Curve]) -> Figure:
     """Loss and validation AJI by epoch side by side, a line a run, with a legend above."""
-    with _figure(9.6, 3.4 + _LEGEND_LINE_IN * len(training)) as figure:
+    with blank(9.6, 3.4 + _LEGEND_LINE_IN * len(training)) as figure:
         left, right = figure.subplots(1, 2)
         drawn = []
         for k, curve in enumerate(training):
-            drawn += _plot(left, np.arange(1, len(curve.loss) + 1), curve.loss, k)
-            _plot(right, np.arange(1, len(curve.val_aji) + 1), curve.val_aji, k)
+            drawn += plot(left, np.arange(1, len(curve.loss) + 1), curve.loss, k)
+            plot(right, np.arange(1, len(curve.val_aji) + 1), curve.val_aji, k)
         for axes, label in ((left, "mean training loss"), (right, "mean validation AJI")):
             axes.set_ylabel(label)
             axes.set_xlabel("epoch")
@@ -73,10 +73,10 @@ def curves(training: Sequence[Curve]) -> Figure:
 
 def by_threshold(lines: Sequence[Line], x_label: str, y_label: str) -> Figure:
     """A line a method over IoU thresholds, named at the side, in the order in which the lines begin."""
-    with _figure(8.4, max(4.2, 0.3 + _LEGEND_LINE_IN * len(lines))) as figure:
+    with blank(8.4, max(4.2, 0.3 + _LEGEND_LINE_IN * len(lines))) as figure:
         axes = figure.subplots()
         order = sorted(lines, key=lambda line: -line.y[0])
-        drawn = [_plot(axes, line.x, line.y, k)[0] for k, line in enumerate(order)]
+        drawn = [plot(axes, line.x, line.y, k)[0] for k, line in enumerate(order)]
         axes.set(xlabel=x_label, ylabel=y_label)
         axes.set_ylim(bottom=0)
         _legend(figure, drawn, [line.name for line in order], "outside right upper")
@@ -90,7 +90,7 @@ def by_group(points: Sequence[Point], groups: Sequence[str], y_label: str) -> Fi
     """
     names = max((sum(point.at == at for point in points) for at in range(len(groups))), default=0)
     taller = max(1.0, names * _NAME_APART)  # so that all names of a group stand above each other
-    with _figure(9.6, 4.6 * taller) as figure:
+    with blank(9.6, 4.6 * taller) as figure:
         axes = figure.subplots()
         low, high = _limits(points)
         for at in range(len(groups)):
@@ -101,10 +101,10 @@ def by_group(points: Sequence[Point], groups: Sequence[str], y_label: str) -> Fi
             for k, (point, name_at) in enumerate(zip(inside, names_at, strict=True)):
                 x = at - 0.36 + 0.05 * (k % 3)  # so that the bars of near neighbours do not hide each other
                 _point(axes, x, point)
-                axes.plot([x + 0.035, at - 0.19], [point.mean, name_at], color=_INK, alpha=0.35, lw=0.6)
+                axes.plot([x + 0.035, at - 0.19], [point.mean, name_at], color=INK, alpha=0.35, lw=0.6)
                 axes.text(at - 0.18, name_at, point.name, va="center", fontsize=8, parse_math=False)
         for at in range(1, len(groups)):
-            axes.axvline(at - 0.5, color=_INK, alpha=0.15, linewidth=0.6)
+            axes.axvline(at - 0.5, color=INK, alpha=0.15, linewidth=0.6)
         axes.set(xlim=(-0.5, len(groups) - 0.5), ylim=(low, high), ylabel=y_label)
         axes.set_xticks(range(len(groups)), groups)
         axes.tick_params(axis="x", length=0)
@@ -122,9 +122,9 @@ def distributions(scores: Sequence[tuple[str, Sequence[float]]], x_label: str) -
     From the top in the order of `scores`, (name, values). Whiskers reach the outermost score within 1.5
     times the height of the box.
     """
-    line, median = ({"color": _INK, "linewidth": width} for width in (0.9, 2.2))
-    mean = {"marker": "D", "markerfacecolor": _COLOURS[1], "markeredgecolor": _INK, "markersize": 6}
-    with _figure(8.4, 1.2 + 0.62 * len(scores)) as figure:
+    line, median = ({"color": INK, "linewidth": width} for width in (0.9, 2.2))
+    mean = {"marker": "D", "markerfacecolor": COLOURS[1], "markeredgecolor": INK, "markersize": 6}
+    with blank(8.4, 1.2 + 0.62 * len(scores)) as figure:
         axes = figure.subplots()
         for k, (_, values) in enumerate(scores):
             # Multiples of the golden ratio spread any number of points evenly, and alike every time.
@@ -134,7 +134,7 @@ def distributions(scores: Sequence[tuple[str, Sequence[float]]], x_label: str) -
                 showmeans=True, boxprops=line, whiskerprops=line, capprops=line, medianprops=median,
                 meanprops=mean,
             )  # fmt: skip
-            axes.scatter(values, k + lift, s=20, color=_COLOURS[0], alpha=0.8, linewidths=0, zorder=1.5)
+            axes.scatter(values, k + lift, s=20, color=COLOURS[0], alpha=0.8, linewidths=0, zorder=1.5)
         axes.set_yticks(range(len(scores)), [name for name, _ in scores])
         for label in axes.get_yticklabels():
             label.set_parse_math(False)
@@ -155,26 +155,26 @@ def svg(figure: Figure) -> str:
     element = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     # Groups are numbered from 1 in every figure, and a page has several.
     element = re.sub(r'<g id="[^"]*"', "<g", element)
-    return element.replace(_INK, "currentColor")
+    return element.replace(INK, "currentColor")
 
 
 @contextmanager
-def _figure(width_in: float, height_in: float) -> Iterator[Figure]:
+def blank(width_in: float, height_in: float) -> Iterator[Figure]:
     """A figure to draw on, that takes the look of all of them once it is drawn."""
-    with rc_context({"text.color": _INK, "axes.labelcolor": _INK, "xtick.color": _INK, "ytick.color": _INK}):
+    with rc_context({"text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK}):
         figure = Figure(figsize=(width_in, height_in), layout="constrained")
         figure.patch.set_alpha(0)
-        with rc_context({"axes.grid": True, "grid.color": _INK, "grid.alpha": 0.15, "grid.linewidth": 0.6}):
+        with rc_context({"axes.grid": True, "grid.color": INK, "grid.alpha": 0.15, "grid.linewidth": 0.6}):
             yield figure
         for axes in figure.axes:
             axes.patch.set_alpha(0)
             axes.set_axisbelow(True)
             for side, spine in axes.spines.items():
                 spine.set_visible(side in ("left", "bottom"))
-                spine.set_color(_INK)
+                spine.set_color(INK)
 
 
-def _plot(axes: Any, x: npt.ArrayLike, y: npt.ArrayLike, k: int) -> list[Any]:
+def plot(axes: Any, x: npt.ArrayLike, y: npt.ArrayLike, k: int) -> list[Any]:
     """The line of number `k`, in a look of its own, through what is defined, however much lies between."""
     at, values = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     measured = np.flatnonzero(~np.isnan(values))
@@ -182,7 +182,7 @@ def _plot(axes: Any, x: npt.ArrayLike, y: npt.ArrayLike, k: int) -> list[Any]:
     drawn: list[Any] = axes.plot(
         at[measured],
         values[measured],
-        color=_COLOURS[k % len(_COLOURS)],
+        color=COLOURS[k % len(COLOURS)],
         linestyle=_STYLES[(k + k // 12) % len(_STYLES)],
         marker=_MARKERS[k % len(_MARKERS)],
         markevery=(k % every, every),
@@ -193,7 +193,7 @@ def _plot(axes: Any, x: npt.ArrayLike, y: npt.ArrayLike, k: int) -> list[Any]:
 
 
 def _point(axes: Any, x: float, point: Point) -> Any:
-    colour = _COLOURS[1] if point.printed else _COLOURS[0]
+    colour = COLOURS[1] if point.printed else COLOURS[0]
     return axes.errorbar(
         [x], [point.mean], yerr=None if point.std is None else [point.std], color=colour, capsize=2.5,
         elinewidth=1, marker="s" if point.printed else "o", markersize=7, linestyle="none",

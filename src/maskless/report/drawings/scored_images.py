@@ -10,12 +10,19 @@ import numpy as np
 from maskless.build import TARGET, build
 from maskless.data.source import Source
 from maskless.errors import UserError, first_three
+from maskless.metrics import DEFINITIONS
 from maskless.report.column import Column
 from maskless.report.results import Result, images_of
 from maskless.report.table import Row, Table
 
-#: What images are ranked by, and pictures are named with.
-AJI = Column("aji", "kumar")
+AJI = Column("aji", DEFINITIONS["aji"])
+POINT_F1 = Column("point_f1", DEFINITIONS["point_f1"])
+
+
+def ranking(table: Table) -> Column:
+    """What images are ranked by, and pictures are named with: the AJI, or where the truth is points F1."""
+    having = {column for row in table.rows for column in row.by_image}
+    return POINT_F1 if POINT_F1 in having and AJI not in having else AJI
 
 
 def scorers(table: Table, row: Row, image: str) -> list[Result]:
@@ -42,10 +49,10 @@ def label_map(table: Table, run: Result, image: str) -> Path:
 def chosen(table: Table, row: Row, count: int) -> list[tuple[str, str]]:
     """At most `count` images of all that a row's runs have scored, and what each stands for: 'best of 14'.
 
-    Best, median and worst by the AJI, its mean over seeds, and others evenly between them, best first; of
-    two, the best and the worst, and one is the median. Without any AJI they are the first ones.
+    Best, median and worst by the score of `ranking`, its mean over seeds, and others evenly between them,
+    best first; of two, the best and the worst, and one is the median. Without any they are the first ones.
     """
-    values = row.by_image.get(AJI, {})
+    values = row.by_image.get(ranking(table), {})
     ranked = sorted((image for image in values if not isnan(values[image])), key=lambda i: (-values[i], i))
     if not ranked:
         images = dict.fromkeys(image for run in row.runs for image in _images(table, run))
@@ -55,9 +62,9 @@ def chosen(table: Table, row: Row, count: int) -> list[tuple[str, str]]:
     return [(ranked[k], f"{words.get(k, f'number {k + 1}')} of {len(ranked)}") for k in _spread(last, count)]
 
 
-def aji_of(table: Table, run: Result) -> Mapping[str, float]:
-    """The AJI of each image, as the run has stored it."""
-    return run.scores.get((table.source, table.part), {}).get(AJI, {})
+def stored(table: Table, run: Result) -> Mapping[str, float]:
+    """The score of `ranking` of each image, as the run has stored it."""
+    return run.scores.get((table.source, table.part), {}).get(ranking(table), {})
 
 
 def find_source(table: Table, run: Result, trust: Sequence[str] = (), data_root: str | None = None) -> Source:

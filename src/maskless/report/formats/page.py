@@ -46,6 +46,15 @@ class Extra:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """The training of one run: its charts, and the last sheet of pictures of each of its stages."""
+
+    run: str
+    charts: Sequence[Chart] = ()
+    sheets: Sequence[Extra] = ()
+
+
+@dataclass(frozen=True)
 class Page:
     """All that the page says. `made` is who made it and when; `left_out` what is in no table, and why."""
 
@@ -55,6 +64,7 @@ class Page:
     left_out: Sequence[str] = ()
     training: Chart | None = None
     extras: Sequence[Extra] = ()
+    trained: Sequence[Trained] = ()
 
 
 def html(page: Page) -> str:
@@ -67,7 +77,11 @@ def html(page: Page) -> str:
         *(_tables(section) for section in page.sections),
         _left_out(page.left_out),
         *(_shown(section, number) for number, section in enumerate(page.sections, 1)),
-        _section("Training", _chart(page.training)) if page.training else "",
+        _section(
+            "Training",
+            _chart(page.training) if page.training else "",
+            *(_trained(one) for one in page.trained),
+        ),
         _section("Further pictures", *(_extra(one) for one in page.extras)),
     ]
     return (
@@ -105,6 +119,13 @@ def _shown(section: Section, number: int) -> str:
     pictures = pictures_html(section.pictures, f"{number}") if section.pictures else ""
     notes = "\n".join(f'<p class="faint">{escape(note)}</p>' for note in section.notes)
     return _section(f"Pictures of {heading(section.table)}", charts, pictures, notes)
+
+
+def _trained(one: Trained) -> str:
+    """All that there is of one run, below its name; nothing if there is nothing."""
+    charts = [f"<h4>{escape(chart.title)}</h4>\n{_chart(chart)}" for chart in one.charts]
+    below = "\n".join([*charts, *(_extra(sheet) for sheet in one.sheets)])
+    return f"<h3>{escape(one.run)}</h3>\n{below}" if below else ""
 
 
 def _section(title: str, *parts: str) -> str:

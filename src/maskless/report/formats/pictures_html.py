@@ -76,7 +76,7 @@ def _picture(one: Picture, tissue_name: str, name: str, prefix: str) -> str:
         f"<figcaption><b>{escape(what)}</b><br>{escape(caption)}</figcaption></figure>"
         for what, caption, drawn in _panels(one, tissue_name, name, prefix)
     )
-    stands_for = f"{one.stands_for} by AJI" if one.stands_for else ""
+    stands_for = f"{one.stands_for} by {one.score}" if one.stands_for else ""
     told = escape(", ".join(filter(None, [stands_for, tissue.image, tissue.cut])))
     return f'<section class="picture">\n<h5>{told}</h5>\n<div class="panels">\n{panels}\n</div></section>'
 
@@ -86,7 +86,7 @@ def _panels(one: Picture, tissue_name: str, name: str, prefix: str) -> Iterator[
     pixels = f'<use href="#tissue-{tissue_name}"/>'
     found = f'<defs><path id="found-{name}" class="outline" d="{one.outlines}"/></defs>'
     areas = "".join(_area(getattr(one, kind), kind, prefix) for kind, _, _ in _AREAS)
-    yield "truth", f"{one.tissue.nuclei} nuclei", pixels + _lines(f"truth-{tissue_name}")
+    yield "truth", one.tissue.told, pixels + _lines(f"truth-{tissue_name}")
     yield one.row, one.caption, pixels + found + _lines(f"found-{name}")
     key = "true positive blue, false positive red, false negative hatched in green"
     yield f"errors of {one.row}", key, f'<g filter="url(#pale-{prefix})">{pixels}</g>{areas}'

@@ -1,0 +1,36 @@
+"""What is known of stain without any annotation: nuclei are dark, and positive ones brown."""
+
+import torch
+from torch import Tensor
+
+
+def darkness(images: Tensor) -> Tensor:
+    """How dark, float (B, 1, H, W), in standard deviations from each image's mean.
+
+    Of red light, which haematoxylin, DAB and their mixtures all absorb; `images` is RGB (B, 3, H, W), of any
+    range.
+    """
+    red = images[:, :1]
+    return (red.mean((2, 3), keepdim=True) - red) / red.std((2, 3), keepdim=True).clamp(min=1e-3)
+
+
+def stain_of_masks(images: Tensor, masks: int) -> Tensor:
+    """Above 0 where a pixel may belong to a mask, below 0 elsewhere: float (B, masks, H, W).
+
+    Of one mask it is the darkness. Of two, the first takes what is dark and brown, the second what is dark
+    and blue: the smaller of darkness and 4 (red - blue), or 4 (blue - red), of RGB `images` (B, 3, H, W) in
+    [-1, 1].
+    """
+    dark = darkness(images)
+    if masks == 1:
+        return dark
+    brown = 4 * (images[:, :1] - images[:, 2:])
+    return torch.cat([torch.minimum(dark, brown), torch.minimum(dark, -brown)], dim=1)
+
+
+def contrast(masks: Tensor, dark: Tensor) -> Tensor:
+    """The mean of `darkness` in the masks less that of the rest, all (B, 1, H, W); 0 where one is empty."""
+    inside, outside = masks.sum(), (1 - masks).sum()
+    both = (inside > 0) & (outside > 0)
+    apart = (masks * dark).sum() / inside - ((1 - masks) * dark).sum() / outside
+    return torch.where(both, apart, torch.zeros_like(apart))
