@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.io import imread
 
-from maskless.classify import DAB, HSI, Classifier, hsi
+from maskless.classify import DAB, HSI, Classifier, Masks, classes_of, hsi
 from maskless.errors import UserError
+from maskless.inference.evidence import evidence
 from maskless.stain import recombine
 
 BROWN, BLUE = (150, 90, 40), (90, 80, 150)
@@ -164,3 +165,23 @@ def test_points_set_by_hand(rule, fields, least):
     if isinstance(rule, DAB):
         assert np.mean(errors) < 1.5
         assert max(errors) < 5
+
+
+def test_a_methods_own_mask_tells_nuclei_apart() -> None:
+    instances = np.zeros((6, 9), np.int32)
+    instances[1:5, 0:3], instances[1:5, 4:8] = 4, 7
+    mask = np.zeros((6, 9), np.float32)
+    mask[1:3, 0:3], mask[1:3, 4:7] = 0.9, 0.6
+    assert Masks().score(mask, instances).tolist() == [0.5, 6 / 16]
+    assert classes_of(Masks(), mask, instances) == {4: "positive", 7: "negative"}
+
+
+def test_a_method_without_such_a_mask_is_refused() -> None:
+    class Plain:
+        def maps(self, image, mpp=None):
+            return {"foreground": np.zeros(image.shape[:2], np.float32)}
+
+    image = np.zeros((4, 4, 3), np.uint8)
+    assert evidence(DAB(), Plain(), image, None) is image
+    with pytest.raises(UserError, match="classify=dab goes by the image"):
+        evidence(Masks(), Plain(), image, None)

@@ -1,6 +1,6 @@
-"""Positive or negative: whether a nucleus holds the brown of DAB, by either of two rules.
+"""Positive or negative: whether a nucleus holds the brown of DAB, by one of three rules.
 
-Both are for markers of the nucleus (Ki67, ER, PR, p53) in DAB with haematoxylin. Each gives a nucleus a
+All are for markers of the nucleus (Ki67, ER, PR, p53) in DAB with haematoxylin. Each gives a nucleus a
 number, which is written beside its class, and calls it positive from a threshold on.
 """
 
@@ -28,12 +28,14 @@ class Classifier(Protocol):
     """Anything that gives each nucleus a number, `column`, from whose `threshold` on it is positive."""
 
     column: ClassVar[str]
+    #: The map of the segmenter that it looks at in place of the image, if it does.
+    map: ClassVar[str | None] = None
     threshold: float
 
-    def score(self, image: NDArray[np.uint8], instances: NDArray[Any]) -> NDArray[np.float64]:
+    def score(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
         """The number of each nucleus of `instances` (H, W), 0 = background, by rising id, float64 (N,).
 
-        `image` is RGB, uint8 (H, W, 3).
+        `image` is RGB, uint8 (H, W, 3), or the `map`, float32 (H, W).
         """
         ...
 
@@ -50,6 +52,7 @@ class DAB:
     """
 
     column: ClassVar[str] = "dab_excess"
+    map: ClassVar[str | None] = None
 
     def __init__(self, above: float = 0.1, own_haematoxylin: bool = True) -> None:
         _check("above", above, -1, 3)
@@ -77,6 +80,7 @@ class HSI:
     """
 
     column: ClassVar[str] = "brown_share"
+    map: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -108,8 +112,27 @@ class HSI:
         )
 
 
-def classes_of(classifier: Classifier, image: NDArray[np.uint8], instances: NDArray[Any]) -> dict[int, str]:
-    """POSITIVE or NEGATIVE for each id of `instances` (H, W), 0 = background; `image` uint8 (H, W, 3)."""
+class Masks:
+    """Positive is a nucleus of whose pixels the method's own mask of positive nuclei has a `share` or more.
+
+    For methods that give a mask a stain, as spatial_prior with masks=2. Raises UserError for a share outside
+    0 to 1.
+    """
+
+    column: ClassVar[str] = "positive_share"
+    map: ClassVar[str | None] = "positive"
+
+    def __init__(self, share: float = 0.5) -> None:
+        _check("share", share, 0, 1)
+        self.threshold = share
+
+    def score(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
+        """See `Classifier`: the share of its pixels that are in the mask, 0 to 1."""
+        return NucleusPixels(instances).mean(image[..., None] > 0.5, lambda inside: inside)[:, 0]
+
+
+def classes_of(classifier: Classifier, image: NDArray[Any], instances: NDArray[Any]) -> dict[int, str]:
+    """POSITIVE or NEGATIVE for each id of `instances` (H, W), 0 = background; `image` as for `score`."""
     positive = classifier.score(image, instances) >= classifier.threshold
     ids = NucleusPixels(instances).ids
     return {int(k): POSITIVE if one else NEGATIVE for k, one in zip(ids, positive, strict=True)}

@@ -45,12 +45,11 @@ class NucleusPixels:
         sums = np.bincount(self.nucleus, weights=of_runs, minlength=len(self.ids))
         return sums.astype(np.float64, copy=False)  # without nuclei they would be whole numbers
 
-    def mean(
-        self, image: NDArray[np.uint8], value: Callable[[NDArray[np.uint8]], NDArray[Any]]
-    ) -> NDArray[np.float64]:
+    def mean(self, image: NDArray[Any], value: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[np.float64]:
         """The mean over each nucleus, float64 (N, C), of `value` of its pixels.
 
-        `image` is uint8 (H, W, 3); `value` takes pixels, uint8 (n, 3), and gives numbers (n, C) or (n,).
+        `image` is (H, W, D), uint8 (H, W, 3) for one; `value` takes pixels (n, D) and gives numbers (n, C) or
+        (n,).
         Raises ValueError for an image of another size.
         """
         if image.shape[:2] != self.shape:

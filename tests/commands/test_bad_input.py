@@ -17,7 +17,7 @@ SLIPS = {
     "did you mean '--multirun'?",
     "train seed": "cannot read 'seed': options are written key=value",
     "train method=superviesd": "there is no method 'superviesd'; did you mean 'supervised' or "
-    "'point_supervised'?",
+    "'point_supervised' or 'supervised_pix2pix'?",
     "train dataset=multiorgn": "there is no dataset 'multiorgn'; did you mean 'multiorgan'?",
     "train hardware=a10": "there is no hardware 'a10'; did you mean 'a100'?",
     "train preset=tniy": "there is no preset 'tniy'; did you mean 'tiny'?",

@@ -23,7 +23,11 @@ METHODS, DATASETS, HARDWARE = (
     sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in ("method", "dataset", "hardware")
 )
 #: What a method needs of its main source beside images, where it needs more.
-NEEDED = {"supervised": Signal.INSTANCES, "point_supervised": Signal.POINTS}
+NEEDED = {
+    "supervised": Signal.INSTANCES,
+    "supervised_pix2pix": Signal.MASK,
+    "point_supervised": Signal.POINTS,
+}
 WITH_PRIOR = ("spatial_prior",)
 
 

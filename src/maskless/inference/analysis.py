@@ -14,6 +14,7 @@ from maskless.data.annotations import Region, read_regions, refuse_outside
 from maskless.data.images import read_image
 from maskless.data.stated_spacing import stated_mpp
 from maskless.errors import UserError
+from maskless.inference.evidence import evidence
 from maskless.measure import measured
 from maskless.segmenter import Segmenter
 
@@ -70,7 +71,8 @@ class Analysis:
             raise UserError(f"{path}: {error}") from error
         nuclei = measured(image, instances, mpp, self.vectors)
         if self.classifier:
-            score = self.classifier.score(image, instances)
+            looked_at = evidence(self.classifier, self.segmenter, image, mpp)
+            score = self.classifier.score(looked_at, instances)
             nuclei[self.classifier.column] = score
             nuclei["class"] = np.where(score >= self.classifier.threshold, POSITIVE, NEGATIVE)
         if regions:

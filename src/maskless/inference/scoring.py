@@ -11,6 +11,7 @@ from maskless.classify import Classifier, classes_of
 from maskless.data.derive import complete
 from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
+from maskless.inference.evidence import evidence
 from maskless.inference.labelling import index_row
 from maskless.metrics import HIT_UM, all_scores, paper_scores, point_scores
 from maskless.metrics.counts import Key
@@ -62,7 +63,8 @@ def score_source(
         index = {}
         if classifier:
             rule = f"{classifier.column}>={classifier.threshold:g}"
-            classes = classes_of(classifier, sample[Signal.IMAGE], found)
+            looked_at = evidence(classifier, segmenter, sample[Signal.IMAGE], sample.mpp)
+            classes = classes_of(classifier, looked_at, found)
             index = {**image, "rule": rule, **index_row(sample, found, classes)}
         yield Scored(sample, found, rows, index)
 

@@ -11,7 +11,8 @@ class ImagePool:
     """Keeps up to `size` images; `pool(images)` is as many, some of them older.
 
     After Shrivastava et al. (CVPR 2017). While it fills, an image is kept and given back. Then it is, with
-    probability 1/2, exchanged for one drawn from the pool. Draws are torch's, so a seeded step draws the same again. Of size 0 it does nothing.
+    probability 1/2, exchanged for one drawn from the pool. Draws are torch's, so a seeded step draws the same
+    again. Of size 0 it does nothing.
     """
 
     def __init__(self, size: int) -> None:

@@ -44,15 +44,15 @@ class SpatialPrior(Stage):
     `lr_d` is the learning rate of the discriminators, where it is not that of S and R.
 
     What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
-    told that stain is dark, by a weight that falls from 1 to 0; else the gaps between nuclei, of much the
-    same size and number, are as good a solution as the nuclei. `parted`, whether nuclei of the prior that
-    touch are parted by a line of background. `masks=2`, one mask of the positive nuclei, whose stain is DAB,
+    told that `target` is dark in nuclei, by a weight that falls from 1 to `hint_rest`; else the gaps between
+    nuclei, of much the same size and number, are as good a solution as the nuclei. `parted`, whether nuclei
+    of the prior that touch are parted by a line of background. `masks=2`, one mask of the positive nuclei, whose stain is DAB,
     and one of the negative, in place of one of all, as the paper wishes: D_S and L_C see both as one, and the
     prior's nuclei are dealt out to both at random. `ema`, the decay of averaged weights of S, which then
     segment.
 
-    Logged as `contrast` is how much darker S(t) is than the rest of t, in standard deviations of the image:
-    below 0, S has found the gaps.
+    Logged as `contrast` is how much darker `target` is in S(t) than elsewhere, in standard deviations of the
+    image: below 0, S has found the gaps.
     """
 
     needs = frozenset({Need(Signal.IMAGE)})
@@ -77,6 +77,7 @@ class SpatialPrior(Stage):
         accumulate: int = 1,
         pool: int = 0,
         hint_steps: int = 0,
+        hint_rest: float = 0.0,
         parted: bool = False,
         masks: Literal[1, 2] = 1,
         ema: float = 0.0,
@@ -100,6 +101,7 @@ class SpatialPrior(Stage):
             pool=pool,
             ema=ema,
             hint_steps=hint_steps,
+            hint_rest=hint_rest,
         )
         if ema >= 1 or {views, masks} - {1, 2} or target not in ("image", "haematoxylin"):
             raise UserError(
@@ -110,7 +112,7 @@ class SpatialPrior(Stage):
         self.cycle, self.consistency = cycle, consistency
         self.colour_sigma, self.views, self.target = colour_sigma, views, target
         self.colour_offset, self.accumulate, self.parted = colour_offset, accumulate, parted
-        self.hint_steps, self.masks = hint_steps, masks
+        self.hint_steps, self.hint_rest, self.masks = hint_steps, hint_rest, masks
         self.augment_prior = dict(augment_prior or {})
         self.automatic_optimization = False
         self.s = Pix2PixUNet(3, masks, filters, dropout, depth)
@@ -159,13 +161,13 @@ class SpatialPrior(Stage):
     def _parts(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         """The batch in parts: t, c(t) once or twice, what R is to reproduce of t, and m; all (B, C, H, W)."""
         pixels = batch[Role.MAIN][Signal.IMAGE].movedim(-1, 1).float() / 255
-        whole = {"image": self._normalised(pixels), "mask": self._masks_of(batch)}
+        whole = {"image": self.normalised(pixels), "mask": self._masks_of(batch)}
         for view in ["view", "other"][: self.views]:
             factors = 1 + self.colour_sigma * torch.randn(len(pixels), 3, device=pixels.device)
-            whole[view] = self._normalised(colour_augmented(pixels, factors)) + self.colour_offset
+            whole[view] = self.normalised(colour_augmented(pixels, factors)) + self.colour_offset
         whole["target"] = whole["image"]
         if self.target == "haematoxylin":
-            whole["target"] = self._normalised(haematoxylin_only(pixels)) + self.colour_offset
+            whole["target"] = self.normalised(haematoxylin_only(pixels)) + self.colour_offset
         chunked = {name: values.chunk(self.accumulate) for name, values in whole.items()}
         for k in range(len(chunked["image"])):
             yield {name: values[k] for name, values in chunked.items()}
@@ -181,7 +183,7 @@ class SpatialPrior(Stage):
             self.manual_backward(total / len(parts))
             hint = losses.pop("hint", None)
             loss = total if hint is None else total - hint
-            self._see(loss=loss, contrast=contrast(fake["mask"], darkness(part["image"])), **losses)
+            self._see(loss=loss, contrast=contrast(fake["mask"], darkness(part["target"])), **losses)
             fakes.append(fake)
         self._see_norms(s=self.s, r=self.r)
         learner.step()
@@ -205,9 +207,9 @@ class SpatialPrior(Stage):
             one = mask if self.views == 1 else self._segmented(part["other"])
             apart = (union(one) - union(self._segmented(part["view"]))).abs()
             losses["loss_c"] = self.consistency * apart.mean()
-        if self.global_step < self.hint_steps:
-            told = 1 - self.global_step / self.hint_steps
-            losses["hint"] = -told * (mask * stain_of_masks(t, self.masks)).mean()
+        told = max(1 - self.global_step / self.hint_steps, self.hint_rest) if self.hint_steps else 0.0
+        if told:
+            losses["hint"] = -told * (mask * stain_of_masks(part["target"], self.masks)).mean()
         return losses, {"mask": union(mask).detach(), "image": image.detach()}
 
     def _discriminate(
@@ -240,9 +242,6 @@ class SpatialPrior(Stage):
     def _segmented(self, images: Tensor) -> Tensor:
         """S(t), float32 (B, masks, H, W) in [0, 1], of normalised images."""
         return (self.sharpening * self.s(images).float()).sigmoid()
-
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        return (pixels - self._mean) / self._std
 
     def _see(self, **values: Tensor) -> None:
         """Log the mean of these values over the parts of the batch, at the end of the step."""

@@ -75,7 +75,7 @@ def test_what_is_kept_of_a_large_image_is_where_it_is_annotated(monkeypatch):
     kept = tissue_of_points("a", np.zeros((50, 70, 3), np.uint8), points, region)
     assert (kept.width_px, kept.height_px) == (20, 20)
     assert (kept.nuclei, kept.told) == (2, "2 nuclei, a dot each, inside the outline")
-    assert kept.cut == "the best annotated 10x10 of 50x70 px (its best annotated 20x20 when enlarged)"
+    assert kept.cut == "the most annotated 10x10 of 50x70 px (its most annotated 20x20 when enlarged)"
     rows, columns = window((50, 70), 20, region)
     inside = np.array([(31.0, 46), (40, 50)]) - [rows.start, columns.start]
     assert kept.truth == truth_path(inside, region[rows, columns])
@@ -84,10 +84,10 @@ def test_what_is_kept_of_a_large_image_is_where_it_is_annotated(monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    """A run on two made fields that has found two of the five nuclei of each, and one that is none."""
+    """A run on two made fields: two nuclei of five, one that is none, one outside the region."""
     source = Ki67Breast(write_ki67_breast(tmp_path / "ki67_breast", {3: 1, 14: 0.5}))
     found = np.zeros((40, 48), np.int32)
-    for k, (row, column) in enumerate([(1, 2), (4, 20), (34, 15)], start=1):
+    for k, (row, column) in enumerate([(1, 2), (4, 20), (34, 15), (34, 40)], start=1):
         found[row - 1 : row + 2, column - 1 : column + 2] = k
     scores = {}
     for item in source.items("test"):

@@ -147,7 +147,7 @@ def _picture(
         correct=correct,
         wrong=wrong,
         missed=missed,
-        caption=_by(table, row, run, image, name) + _caption(name, drawing.score(), then, nuclei(labels)),
+        caption=_by(table, row, run, image, name) + _caption(name, drawing.score(), then, drawing.found()),
     )
 
 
@@ -170,6 +170,9 @@ class _OfInstances:
     def score(self) -> float:
         return aji(self.truth, self.labels, self.sample.signals.get(Signal.REGION))
 
+    def found(self) -> int:
+        return nuclei(self.labels)
+
 
 class _OfPoints:
     """What is drawn of an image whose truth is points: each nucleus that was found is right or wrong."""
@@ -181,6 +184,7 @@ class _OfPoints:
         self.points = np.asarray(sample[Signal.POINTS], np.float64)
         self.region = sample.signals.get(Signal.REGION)
         self.kept = kept_of_points(labels.shape, self.region)
+        self.scores = point_scores(self.points, labels, self.mpp, self.region)
 
     def tissue(self) -> Tissue:
         return tissue_of_points(self.sample.item.id, self.sample[Signal.IMAGE], self.points, self.region)
@@ -196,8 +200,11 @@ class _OfPoints:
         )
 
     def score(self) -> float:
-        scores = point_scores(self.points, self.labels, self.mpp, self.region)
-        return scores["point_f1", WITHIN]
+        return self.scores["point_f1", WITHIN]
+
+    def found(self) -> int:
+        """The nuclei inside the region: of those outside nobody says whether they are right."""
+        return int(self.scores["pred_points", WITHIN])
 
 
 def _area_path(area: npt.NDArray[np.bool_]) -> str:

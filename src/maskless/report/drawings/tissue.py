@@ -134,7 +134,7 @@ def _tissue(
         truth=truth,
         nuclei=n_nuclei,
         told=told,
-        cut="" if whole else _cut(*sizes, "the middle" if region is None else "the best annotated"),
+        cut="" if whole else _cut(*sizes, "the middle" if region is None else "the most annotated"),
     )
 
 
