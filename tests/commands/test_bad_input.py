@@ -40,8 +40,8 @@ SLIPS = {
     "train ~sede": "sede cannot be removed with ~, because it is not there",
     "train method=null": "method=null names nothing: leave it out, or name one",
     "train seed=1,2": "seed=1,2 is a sweep, which needs -m (a list is seed=[1,2])",
-    "train dataset=monuseg dataset.mpp=1": "train has no option 'dataset.mpp'; known: data_root, path, split",
-    "train test=tnbc test.tnbc.mpp=1": "train has no option 'test.tnbc.mpp'; known: data_root, path, split",
+    "train dataset=monuseg dataset.mpp=1": "train has no option 'dataset.mpp'; did you mean 'mpp'?",
+    "train test=tnbc test.tnbc.mpp=1": "train has no option 'test.tnbc.mpp'; did you mean 'mpp'?",
     "train -m dataset=tnbc,folder dataset.mpp=1": "train has no option 'dataset.mpp'; "
     "known: data_root, path, split",
     "prepare dataset=folder dataset.mmp=1": "prepare has no option 'dataset.mmp'; did you mean 'mpp'?",

@@ -22,7 +22,7 @@ def evidence(
     maps = segmenter.maps(image, mpp=mpp)
     if classifier.map not in maps:
         raise UserError(
-            f"this method gives no mask of {classifier.map} nuclei, which classify=masks tells them apart by: "
+            f"this method gives no mask of {classifier.map} nuclei, by which classify=masks goes: "
             "spatial_prior does with method.masks=2; classify=dab goes by the image"
         )
     return maps[classifier.map]

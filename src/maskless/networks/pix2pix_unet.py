@@ -12,8 +12,8 @@ class Pix2PixUNet(nn.Module):
     Sides are multiples of 2^depth. Isola et al. (CVPR 2017), as in their published code: `depth` convolutions
     4x4 of stride 2 down, with `filters` channels, twice as many a level and at most eight times as many, and
     as many transposed ones up, each given what the level had on the way down. `depth` is 8 for 256 px; batch
-    norm everywhere but in the outermost levels and at the bottom. `dropout` ends the ups of most channels
-    but the first; no convolution has a bias but the last. Raises UserError for sizes that are no such network.
+    norm everywhere but in the outermost levels and at the bottom. `dropout` ends the ups of most channels but
+    the first; no convolution has a bias but the last. Raises UserError for sizes that are no such network.
     """
 
     def __init__(
