@@ -12,7 +12,7 @@ from maskless.methods.image_pool import ImagePool, states_of_all
 from maskless.methods.prior_masks import parted as apart_where_touching
 from maskless.methods.prior_masks import stained, union
 from maskless.methods.stage import Spec, Stage
-from maskless.methods.stain_hints import contrast, darkness, stain_of_masks
+from maskless.methods.stain_hints import brownness, contrast, darkness, stain_of_masks
 from maskless.networks.averaged import Averaged
 from maskless.networks.h_dab import colour_augmented, haematoxylin_only
 from maskless.networks.patch_gan import PatchGAN
@@ -44,11 +44,12 @@ class SpatialPrior(Stage):
     `lr_d` is the learning rate of the discriminators, where it is not that of S and R.
 
     What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
-    told that `target` is dark in nuclei, by a weight that falls from 1 to `hint_rest`; else the gaps between
-    nuclei, of much the same size and number, are as good a solution as the nuclei. `parted`, whether nuclei
+    told that `target` is dark in nuclei, by a weight that falls from 1 to 0; else the gaps between nuclei, of
+    much the same size and number, are as good a solution as the nuclei. `parted`, whether nuclei
     of the prior that touch are parted by a line of background. `masks=2`, one mask of the positive nuclei,
     whose stain is DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and L_C see
-    both as one, and the prior's nuclei are dealt out to both at random. `ema`, the decay of averaged weights
+    both as one, the prior's nuclei are dealt out to both at random, and what is brown of a nucleus belongs in
+    the first. `ema`, the decay of averaged weights
     of S, which then segment.
 
     Logged as `contrast` is how much darker `target` is in S(t) than elsewhere, in standard deviations of the
@@ -77,7 +78,6 @@ class SpatialPrior(Stage):
         accumulate: int = 1,
         pool: int = 0,
         hint_steps: int = 0,
-        hint_rest: float = 0.0,
         parted: bool = False,
         masks: Literal[1, 2] = 1,
         ema: float = 0.0,
@@ -101,7 +101,6 @@ class SpatialPrior(Stage):
             pool=pool,
             ema=ema,
             hint_steps=hint_steps,
-            hint_rest=hint_rest,
         )
         if ema >= 1 or {views, masks} - {1, 2} or target not in ("image", "haematoxylin"):
             raise UserError(
@@ -112,7 +111,7 @@ class SpatialPrior(Stage):
         self.cycle, self.consistency = cycle, consistency
         self.colour_sigma, self.views, self.target = colour_sigma, views, target
         self.colour_offset, self.accumulate, self.parted = colour_offset, accumulate, parted
-        self.hint_steps, self.hint_rest, self.masks = hint_steps, hint_rest, masks
+        self.hint_steps, self.masks = hint_steps, masks
         self.augment_prior = dict(augment_prior or {})
         self.automatic_optimization = False
         self.s = Pix2PixUNet(3, masks, filters, dropout, depth)
@@ -181,8 +180,7 @@ class SpatialPrior(Stage):
             losses, fake = self._generator_losses(part)
             total = torch.stack(list(losses.values())).sum()
             self.manual_backward(total / len(parts))
-            hint = losses.pop("hint", None)
-            loss = total if hint is None else total - hint
+            loss = torch.stack([value for name, value in losses.items() if name.startswith("loss")]).sum()
             self._see(loss=loss, contrast=contrast(fake["mask"], darkness(part["target"])), **losses)
             fakes.append(fake)
         self._see_norms(s=self.s, r=self.r)
@@ -191,7 +189,7 @@ class SpatialPrior(Stage):
         return fakes
 
     def _generator_losses(self, part: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """L_G, L_R and L_C of a part, the hint, and the fakes S(t) and R(m) without their gradients."""
+        """L_G, L_R and L_C of a part, what is told beside them, and the fakes S(t) and R(m) without their gradients."""
         t, m = part["image"], part["mask"]
         mask = self._segmented(t)
         image = self.r(m).float()
@@ -207,9 +205,12 @@ class SpatialPrior(Stage):
             one = mask if self.views == 1 else self._segmented(part["other"])
             apart = (union(one) - union(self._segmented(part["view"]))).abs()
             losses["loss_c"] = self.consistency * apart.mean()
-        told = max(1 - self.global_step / self.hint_steps, self.hint_rest) if self.hint_steps else 0.0
-        if told:
+        if self.global_step < self.hint_steps:
+            told = 1 - self.global_step / self.hint_steps
             losses["hint"] = -told * (mask * stain_of_masks(part["target"], self.masks)).mean()
+        if self.masks == 2:
+            positive = (mask[:, :1] - mask[:, 1:]) * union(mask).detach()
+            losses["stain"] = -(positive * brownness(part["target"])).mean()
         return losses, {"mask": union(mask).detach(), "image": image.detach()}
 
     def _discriminate(

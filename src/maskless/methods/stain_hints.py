@@ -14,17 +14,22 @@ def darkness(images: Tensor) -> Tensor:
     return (red.mean((2, 3), keepdim=True) - red) / red.std((2, 3), keepdim=True).clamp(min=1e-3)
 
 
+def brownness(images: Tensor) -> Tensor:
+    """From -1, blue, to 1, brown: 4 (red - blue), clipped, float (B, 1, H, W), of RGB (B, 3, H, W) in [-1, 1]."""
+    return (4 * (images[:, :1] - images[:, 2:])).clamp(-1, 1)
+
+
 def stain_of_masks(images: Tensor, masks: int) -> Tensor:
     """Above 0 where a pixel may belong to a mask, below 0 elsewhere: float (B, masks, H, W).
 
     Of one mask it is the darkness. Of two, the first takes what is dark and brown, the second what is dark
-    and blue: the smaller of darkness and 4 (red - blue), or 4 (blue - red), of RGB `images` (B, 3, H, W) in
+    and blue: the smaller of darkness and `brownness`, or its opposite, of RGB `images` (B, 3, H, W) in
     [-1, 1].
     """
     dark = darkness(images)
     if masks == 1:
         return dark
-    brown = 4 * (images[:, :1] - images[:, 2:])
+    brown = brownness(images)
     return torch.cat([torch.minimum(dark, brown), torch.minimum(dark, -brown)], dim=1)
 
 
