@@ -189,7 +189,7 @@ class SpatialPrior(Stage):
         return fakes
 
     def _generator_losses(self, part: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """L_G, L_R and L_C of a part, what is told beside them, and the fakes S(t) and R(m) without their gradients."""
+        """L_G, L_R, L_C and what is told beside them, of a part; the fakes S(t) and R(m), detached."""
         t, m = part["image"], part["mask"]
         mask = self._segmented(t)
         image = self.r(m).float()

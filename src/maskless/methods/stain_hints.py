@@ -15,7 +15,7 @@ def darkness(images: Tensor) -> Tensor:
 
 
 def brownness(images: Tensor) -> Tensor:
-    """From -1, blue, to 1, brown: 4 (red - blue), clipped, float (B, 1, H, W), of RGB (B, 3, H, W) in [-1, 1]."""
+    """From -1, blue, to 1, brown: 4 (red - blue) clipped, (B, 1, H, W), of RGB (B, 3, H, W) in [-1, 1]."""
     return (4 * (images[:, :1] - images[:, 2:])).clamp(-1, 1)
 
 
