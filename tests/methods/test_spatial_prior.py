@@ -13,7 +13,7 @@ from maskless.errors import UserError
 from maskless.methods.image_pool import ImagePool
 from maskless.methods.prior_masks import parted, stained, union
 from maskless.methods.spatial_prior import SpatialPrior
-from maskless.methods.stain_hints import contrast, darkness, stain_of_masks
+from maskless.methods.stain_hints import brownness, contrast, darkness, stain_of_masks
 from maskless.networks.h_dab import colour_augmented, haematoxylin_only
 from maskless.postprocess.chain import Chain
 from maskless.signals import Need, Role, Signal
@@ -297,3 +297,12 @@ def test_a_pool_goes_on_from_a_checkpoint() -> None:
 def test_settings_that_cannot_be(wrong: dict, said: str) -> None:
     with pytest.raises(UserError, match=said):
         method(**wrong)
+
+
+def test_brown_nuclei_belong_to_the_first_mask_whatever_there_is_around_them() -> None:
+    brown = torch.tensor([-0.1, -0.4, -0.6]).view(1, 3, 1, 1)
+    assert brownness(brown) == 1
+    assert brownness(-brown) == -1
+    assert brownness(torch.zeros(1, 3, 1, 1)) == 0
+    found = Ground(method(masks=2)).step(batch_of())
+    assert found["loss"] == pytest.approx(found["loss_g"] + found["loss_r"] + found["loss_c"], rel=1e-5)

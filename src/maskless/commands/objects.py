@@ -149,6 +149,13 @@ def create_run(
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
     data = {role.value: describe(source) for role, source in sources.items()}
     drawn = {need for need in needs if not sources[need.role].rendered}  # a renderer's masks cost nobody
+    main = sources[Role.MAIN]
+    # Masks of the very source that is learnt from are no other stain's, whatever their role.
+    drawn |= {
+        Need(n.signal)
+        for n in drawn
+        if (sources[n.role].name, sources[n.role].place) == (main.name, main.place)
+    }
     command, cost = config.pop("command"), annotation or annotation_of(drawn).value
     return Run.create(config["runs_dir"], config["study"], name, config, command, data, cost)
 

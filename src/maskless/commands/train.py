@@ -59,6 +59,11 @@ def run(config: Config) -> float | None:
     for source in tests.values():
         refuse_unscorable(source, "test")
     _refuse_untrainable(stage, sources)
+    for role, source in sources.items():
+        if config["mpp"] and training_spacing(source) is None:
+            print(
+                f"{role}: {source.name} does not state the µm/px of all its images, so they are not resampled"
+            )
     if resumed:
         _refuse_changed(resumed, sources)
         refuse_missing(config, resumed, stage)
@@ -117,7 +122,7 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
             if not 0 <= part.selection_from < part.epochs:
                 raise UserError(
                     f"selection_from={part.selection_from} leaves none of the {part.epochs} epochs to choose "
-                    "from: they are counted from 0"
+                    "from: they are counted from 0; set method.selection_from="
                 )
             pipelines = {role: Pipeline(part.augments(role), part.crop_px) for role in sources}
             TrainingSet(sources, part.needs, pipelines, seed=0, stage="", labeller=part.labels)

@@ -68,6 +68,7 @@ class TrainingSet(Dataset):
                 raise UserError(
                     f"{self.sources[role].name} has no training images in split "
                     f"{self.sources[role].split!r}, which the {role} role needs"
+                    f"{_where_all_are(self.sources[role])}"
                 )
         self._cache: OrderedDict[tuple[Role, str], Sample] = OrderedDict()
         self._cached_bytes = 0
@@ -115,6 +116,10 @@ class TrainingSet(Dataset):
             for signal, target in made.items():
                 target[outside] = IGNORE if signal is Signal.LABELS else 0
         return Sample(sample.item, {Signal.IMAGE: sample[Signal.IMAGE], **made}, sample.mpp, sample.power)
+
+
+def _where_all_are(source: Source) -> str:
+    return ": split=all_train has all of them there" if "all_train" in source.splits() else ""
 
 
 def _size(sample: Sample) -> int:

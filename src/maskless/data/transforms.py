@@ -39,10 +39,15 @@ class StainJitter(A.ImageOnlyTransform):
 
 
 class CropOrHalve(A.DualTransform):
-    """A random half of each side, or, by the chance `halve`, all of it at half the power (bilinear)."""
+    """A random crop, or, by the chance `halve`, twice the field at half the power (bilinear).
+
+    A patch that is not twice as large as the crop is never halved.
+    """
 
     #: How much larger than the crop a patch has to be.
     context = 2.0
+    #: The side of the crop; a pipeline sets it.
+    crop_px = 1
 
     def __init__(self, halve: float = 0.5) -> None:
         super().__init__(p=1.0)
@@ -51,21 +56,22 @@ class CropOrHalve(A.DualTransform):
         self.halve = halve
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        sides = [max(side // 2, 1) for side in params["shape"][:2]]
-        halved = self.random_generator.random() < self.halve
+        patch = params["shape"][:2]
+        halved = self.random_generator.random() < self.halve and min(patch) >= 2 * self.crop_px
+        sides = [side // 2 if halved else min(side, self.crop_px) for side in patch]
         corner = [
-            int(self.random_generator.integers(side - half + 1))
-            for side, half in zip(params["shape"][:2], sides, strict=True)
+            int(self.random_generator.integers(whole - side + 1))
+            for whole, side in zip(patch, sides, strict=True)
         ]
         return {"halved": halved, "sides": sides, "corner": corner}
 
     def apply(self, img: np.ndarray, **params: Any) -> np.ndarray:
-        return self._half(img, cv2.INTER_LINEAR, **params)
+        return self._cropped(img, cv2.INTER_LINEAR, **params)
 
     def apply_to_mask(self, mask: np.ndarray, **params: Any) -> np.ndarray:
-        return self._half(mask, cv2.INTER_NEAREST, **params)
+        return self._cropped(mask, cv2.INTER_NEAREST, **params)
 
-    def _half(
+    def _cropped(
         self, array: np.ndarray, how: int, halved: bool, sides: list[int], corner: list[int], **_: Any
     ) -> np.ndarray:
         (height, width), (row, column) = sides, corner
@@ -90,6 +96,9 @@ class Pipeline:
     def __init__(self, spec: Mapping[str, Mapping[str, Any]], crop_px: int) -> None:
         self.crop_px = crop_px
         self.steps = [_step(name, **step) for name, step in spec.items()]
+        for step in self.steps:
+            if isinstance(step, CropOrHalve):
+                step.crop_px = crop_px
         context = max([CONTEXT, *(getattr(step, "context", 0.0) for step in self.steps)])
         self.patch_px = round(crop_px * context)
         pad = A.PadIfNeeded(crop_px, crop_px, border_mode=cv2.BORDER_REFLECT_101, p=1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskless.classify import NEGATIVE, POSITIVE
 from maskless.data.derive import complete
 from maskless.data.source import Source
-from maskless.errors import UserError, first_three
+from maskless.errors import UserError
 from maskless.labelling_index import labelling_index
 from maskless.metrics import HIT_UM, ClassAgreement, class_agreement, overlap, point_pairs
 from maskless.metrics.counts import PANOPTIC, WITHIN
@@ -68,7 +68,7 @@ def refuse_unclassed(source: Source, part: str) -> None:
             found |= dict.fromkeys(sample[Signal.CLASSES].values())
             if not found.keys().isdisjoint((POSITIVE, NEGATIVE)):
                 return
-    classes = f"has nuclei of the classes {first_three(list(found))}" if found else "has no classes"
+    classes = f"has nuclei of the classes {', '.join(list(found)[:3])}" if found else "has no classes"
     raise UserError(
         f"{source.name} {classes}, and a labelling index is compared with positive and negative nuclei: "
         "leave classify= out; maskless predict classify=... tells its nuclei apart"

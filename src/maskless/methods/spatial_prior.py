@@ -41,16 +41,16 @@ class SpatialPrior(Stage):
     Other variants: `adversary_of_images=False` is without D_R, `views=2` compares two views S(c1(t)),
     S(c2(t)) as the paper's first version, `cycle=0` and `consistency=0` are its ablations. `colour_offset` is
     what the first release of the code added to the normalised c(t) and haematoxylin images by mistake, 0.5.
-    `lr_d` is the learning rate of the discriminators, where it is not that of S and R.
+    `lr_d` is the learning rate of the discriminators, where it is not that of S and R. Outside the region in
+    which the prior is annotated nothing is compared: what D_S and D_R are shown, real or made, is blank.
 
     What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
     told that `target` is dark in nuclei, by a weight that falls from 1 to 0; else the gaps between nuclei, of
-    much the same size and number, are as good a solution as the nuclei. `parted`, whether nuclei
-    of the prior that touch are parted by a line of background. `masks=2`, one mask of the positive nuclei,
-    whose stain is DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and L_C see
-    both as one, the prior's nuclei are dealt out to both at random, and what is brown of a nucleus belongs in
-    the first. `ema`, the decay of averaged weights
-    of S, which then segment.
+    much the same size and number, are as good a solution as the nuclei. `parted`, whether nuclei of the prior
+    that touch are parted by a line of background. `masks=2`, one mask of the positive nuclei, whose stain is
+    DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and L_C see both as one,
+    the prior's nuclei are dealt out to both at random, and what is brown of a nucleus belongs in the first.
+    `ema`, the decay of averaged weights of S, which then segment.
 
     Logged as `contrast` is how much darker `target` is in S(t) than elsewhere, in standard deviations of the
     image: below 0, S has found the gaps.
@@ -149,9 +149,9 @@ class SpatialPrior(Stage):
         fakes = self._generate(generators, parts)
         d_r = discriminators[0] if self.d_r else None
         if self.d_r and d_r:
-            real = [part["target"] for part in parts]
+            real = [part["target"] * part["region"] for part in parts]
             self._discriminate("r", self.d_r, d_r, real, [fake["image"] for fake in fakes])
-        real = [union(part["mask"]) for part in parts]
+        real = [union(part["mask"]) * part["region"] for part in parts]
         self._discriminate("s", self.d_s, discriminators[-1], real, [fake["mask"] for fake in fakes])
         if self.averaged is not None:
             self.averaged.update(self.s)
@@ -161,6 +161,8 @@ class SpatialPrior(Stage):
         """The batch in parts: t, c(t) once or twice, what R is to reproduce of t, and m; all (B, C, H, W)."""
         pixels = batch[Role.MAIN][Signal.IMAGE].movedim(-1, 1).float() / 255
         whole = {"image": self.normalised(pixels), "mask": self._masks_of(batch)}
+        region = batch[Role.PRIOR].get(Signal.REGION)
+        whole["region"] = torch.ones_like(whole["mask"][:, :1]) if region is None else region[:, None].float()
         for view in ["view", "other"][: self.views]:
             factors = 1 + self.colour_sigma * torch.randn(len(pixels), 3, device=pixels.device)
             whole[view] = self.normalised(colour_augmented(pixels, factors)) + self.colour_offset
@@ -190,16 +192,16 @@ class SpatialPrior(Stage):
 
     def _generator_losses(self, part: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """L_G, L_R, L_C and what is told beside them, of a part; the fakes S(t) and R(m), detached."""
-        t, m = part["image"], part["mask"]
+        t, m, region = part["image"], part["mask"], part["region"]
         mask = self._segmented(t)
         image = self.r(m).float()
-        adversary = least_squares(self.d_s(union(mask)), real=True)
+        adversary = least_squares(self.d_s(union(mask) * region), real=True)
         if self.d_r is not None:
-            adversary = adversary + least_squares(self.d_r(image), real=True)
+            adversary = adversary + least_squares(self.d_r(image * region), real=True)
         losses = {"loss_g": adversary / 2}
         if self.cycle:
             again, mask_again = self.r(mask).float(), self._segmented(image)
-            of_both = (again - part["target"]).abs().mean() + (mask_again - m).abs().mean()
+            of_both = (again - part["target"]).abs().mean() + ((mask_again - m) * region).abs().mean()
             losses["loss_r"] = self.cycle / 2 * of_both
         if self.consistency:
             one = mask if self.views == 1 else self._segmented(part["other"])
@@ -211,7 +213,7 @@ class SpatialPrior(Stage):
         if self.masks == 2:
             positive = (mask[:, :1] - mask[:, 1:]) * union(mask).detach()
             losses["stain"] = -(positive * brownness(part["target"])).mean()
-        return losses, {"mask": union(mask).detach(), "image": image.detach()}
+        return losses, {"mask": union(mask).detach() * region, "image": image.detach() * region}
 
     def _discriminate(
         self, name: str, network: nn.Module, learner: Any, real: list[Tensor], fake: list[Tensor]

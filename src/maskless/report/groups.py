@@ -92,13 +92,22 @@ def settings(run: Result) -> dict[str, str]:
         method = {key: value for key, value in method.items() if key != "chain"}
     return {
         **_flat(method),
-        **_flat({key: value for key, value in dataset.items() if key not in _PLACES}, "dataset."),
+        **_flat(_placeless(dataset), "dataset."),
+        **_flat(_placeless(run.config.get("prior") or {}), "prior."),
+        **_flat(_placeless(run.config.get("target") or {}), "target."),
+        "mpp": str(run.config.get("mpp") or ""),
         "precision": str(hardware.get("precision", "")),
         "method": run.method,
         "learnt from": run.learnt_from,
         "files": run.learnt_files,
         "chain": run.chain,
     }
+
+
+def _placeless(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of a source without its places, nor those of the sources that it is made of."""
+    kept = {key: value for key, value in source.items() if key not in _PLACES}
+    return {key: _placeless(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
 
 
 def _with_settings(run: Result, alike: Sequence[Result]) -> str:

@@ -94,7 +94,8 @@ def _read(run: Run) -> Result:
     for key in ("method", "dataset", "choices", "hardware"):
         if not isinstance(config.get(key) or {}, Mapping):
             raise UserError(f"{run.path}/config.yaml is no configuration of a run: its {key} is no mapping")
-    described = {str(about.get("name")): about for about in data.values()} | run.scored
+    # The main source, which is the first, has its name for itself.
+    described = {str(about.get("name")): about for about in reversed(list(data.values()))} | run.scored
     for label, source in described.items():
         if not all(isinstance(source.get(key) or {}, Mapping) for key in ("parts", "groups", "cases")):
             raise UserError(f"{run.path} does not describe {label} as a run does: score it again")
@@ -102,6 +103,7 @@ def _read(run: Run) -> Result:
     tuned = run.chain is not None
     # A model that was only scored has learnt elsewhere: its method says from what.
     trained = bool(epochs or (config.get("method") or {}).get("epochs")) and not config.get("model")
+    by_score = (config.get("method") or {}).get("selection") != "loss"
     word = str(state.get("state"))
     return Result(
         path=run.path,
@@ -111,7 +113,7 @@ def _read(run: Run) -> Result:
         learnt_files=_learnt_files(data) if trained else "",
         trained_on=_cases(data, "train", data if trained else ()) | _of_others(config),
         patients=_patients(data) if trained else frozenset(),
-        chosen_on=_cases(data, "val", ("main",) if trained or tuned else ()),
+        chosen_on=_cases(data, "val", ("main",) if (trained and by_score) or tuned else ()),
         annotation=_annotation(about),
         seed=str(config.get("seed", "")),
         state=word if word in ("finished", "failed") else "unfinished",
