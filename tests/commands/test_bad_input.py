@@ -42,8 +42,7 @@ SLIPS = {
     "train seed=1,2": "seed=1,2 is a sweep, which needs -m (a list is seed=[1,2])",
     "train dataset=monuseg dataset.mpp=1": "train has no option 'dataset.mpp'; did you mean 'mpp'?",
     "train test=tnbc test.tnbc.mpp=1": "train has no option 'test.tnbc.mpp'; did you mean 'mpp'?",
-    "train -m dataset=tnbc,folder dataset.mpp=1": "train has no option 'dataset.mpp'; "
-    "known: data_root, path, split",
+    "train -m dataset=tnbc,folder dataset.mpp=1": "train has no option 'dataset.mpp'; did you mean 'mpp'?",
     "prepare dataset=folder dataset.mmp=1": "prepare has no option 'dataset.mmp'; did you mean 'mpp'?",
     "evaluate dataset=tnbc dataset.splt=x": "evaluate has no option 'dataset.splt'; did you mean 'split'?",
     "evaluate prior=tnbc": "evaluate has no option 'prior'; did you mean 'progress'?",
