@@ -102,6 +102,13 @@ def test_every_preset(preset):
     composes("train", "method=supervised", f"preset={preset}")
 
 
+@pytest.mark.parametrize("name", sorted(file.stem for file in (CONF / "preset" / "of_method").glob("*.yaml")))
+def test_every_preset_of_a_method(name):
+    preset, _, method = name.partition("_")
+    prior = ["prior=synthetic"] * (method in WITH_PRIOR)
+    composes("train", f"method={method}", f"preset={preset}", "dataset=synthetic", *prior)
+
+
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_floor_is_evaluated_on_every_source_that_says_where_nuclei_are(dataset, data, refusal):
     words = ["evaluate", "method=threshold", *words_of(dataset, data)]

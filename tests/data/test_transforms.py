@@ -77,3 +77,15 @@ def test_a_step_that_cannot_be_built_is_named(spec: dict, words: str) -> None:
     with pytest.raises(UserError, match="augment step 'a'") as error:
         Pipeline(spec, 64)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize(("side", "halves"), [(64, False), (100, False), (128, True)])
+def test_a_field_is_halved_only_where_the_crop_stays_full(side: int, halves: bool) -> None:
+    """A field of numbers that no pixel has twice: reflection and halving would both show."""
+    numbers = np.arange(side * side, dtype=np.int32).reshape(side, side) + 1
+    image = np.zeros((side, side, 3), np.uint8)
+    pipeline = Pipeline({"power": {"step": "CropOrHalve", "halve": 1.0}}, 64)
+    drawn = pipeline({Signal.IMAGE: image, Signal.INSTANCES: numbers}, generator(0))[Signal.INSTANCES]
+    assert drawn.shape == (64, 64)
+    assert len(np.unique(drawn)) == 64 * 64
+    assert (drawn[0, 1] - drawn[0, 0] > 1) == halves

@@ -306,3 +306,14 @@ def test_brown_nuclei_belong_to_the_first_mask_whatever_there_is_around_them() -
     assert brownness(torch.zeros(1, 3, 1, 1)) == 0
     found = Ground(method(masks=2)).step(batch_of())
     assert found["loss"] == pytest.approx(found["loss_g"] + found["loss_r"] + found["loss_c"], rel=1e-5)
+
+
+def test_outside_of_the_priors_region_nothing_is_compared() -> None:
+    batch = batch_of()
+    batch[Role.PRIOR][Signal.REGION] = torch.zeros(4, SIDE, SIDE, dtype=torch.uint8)
+    found = Ground(method()).step(batch)
+    for network in ("d_s", "d_r"):  # both are shown the same, which is nothing
+        assert found[f"{network}_real"] == pytest.approx(found[f"{network}_fake"])
+    everywhere = {Signal.REGION: torch.ones(4, SIDE, SIDE, dtype=torch.uint8), **batch_of()[Role.PRIOR]}
+    annotated = Ground(method()).step({**batch_of(), Role.PRIOR: everywhere})
+    assert annotated == Ground(method()).step(batch_of())
