@@ -1,6 +1,6 @@
 """spatial_prior: segmentation of one stain, learnt from masks of another (Le Bescond et al., MICCAI 2022)."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 
 import torch
@@ -14,7 +14,7 @@ from maskless.methods.prior_masks import stained, union
 from maskless.methods.stage import Spec, Stage
 from maskless.methods.stain_hints import brownness, contrast, darkness, stain_of_masks
 from maskless.networks.averaged import Averaged
-from maskless.networks.h_dab import colour_augmented, haematoxylin_only
+from maskless.networks.h_dab import haematoxylin_only, recoloured
 from maskless.networks.patch_gan import PatchGAN
 from maskless.networks.pix2pix_unet import Pix2PixUNet
 from maskless.signals import Need, Role, Signal
@@ -164,8 +164,7 @@ class SpatialPrior(Stage):
         region = batch[Role.PRIOR].get(Signal.REGION)
         whole["region"] = torch.ones_like(whole["mask"][:, :1]) if region is None else region[:, None].float()
         for view in ["view", "other"][: self.views]:
-            factors = 1 + self.colour_sigma * torch.randn(len(pixels), 3, device=pixels.device)
-            whole[view] = self.normalised(colour_augmented(pixels, factors)) + self.colour_offset
+            whole[view] = self.normalised(recoloured(pixels, self.colour_sigma)) + self.colour_offset
         whole["target"] = whole["image"]
         if self.target == "haematoxylin":
             whole["target"] = self.normalised(haematoxylin_only(pixels)) + self.colour_offset
@@ -238,13 +237,12 @@ class SpatialPrior(Stage):
         return (mask.unsqueeze(1) if self.masks == 1 else stained(mask, prior[Signal.INSTANCES])).float()
 
     def _shown(self, images: Tensor) -> Tensor:
-        """S(t) as it segments, float32 (B, masks, H, W): by the averaged weights, if there are any."""
-        network: Callable[[Tensor], Tensor] = self.s if self.averaged is None else self.averaged
-        return (self.sharpening * network(images).float()).sigmoid()
+        """S(t) as it segments: by the averaged weights, if there are any."""
+        return self._segmented(images, self.averaged)
 
-    def _segmented(self, images: Tensor) -> Tensor:
-        """S(t), float32 (B, masks, H, W) in [0, 1], of normalised images."""
-        return (self.sharpening * self.s(images).float()).sigmoid()
+    def _segmented(self, images: Tensor, by: nn.Module | None = None) -> Tensor:
+        """S(t), float32 (B, masks, H, W) in [0, 1], of normalised images; `by` another network than S."""
+        return (self.sharpening * (by or self.s)(images).float()).sigmoid()
 
     def _see(self, **values: Tensor) -> None:
         """Log the mean of these values over the parts of the batch, at the end of the step."""

@@ -10,7 +10,7 @@ from maskless.errors import UserError
 from maskless.losses import batch_dice_loss
 from maskless.methods.optimisers import optimised
 from maskless.methods.stage import Stage
-from maskless.networks.h_dab import colour_augmented
+from maskless.networks.h_dab import recoloured
 from maskless.networks.pix2pix_unet import Pix2PixUNet
 from maskless.signals import Need, Role, Signal
 
@@ -51,9 +51,8 @@ class SupervisedPix2Pix(Stage):
     def training_step(self, batch: Mapping[Role, Mapping[Signal, Tensor]], batch_idx: int) -> Tensor:
         main = batch[Role.MAIN]
         pixels = main[Signal.IMAGE].movedim(-1, 1).float() / 255
-        factors = 1 + self.colour_sigma * torch.randn(len(pixels), 3, device=pixels.device)
         one = self._segmented(self.normalised(pixels))
-        other = self._segmented(self.normalised(colour_augmented(pixels, factors)))
+        other = self._segmented(self.normalised(recoloured(pixels, self.colour_sigma)))
         inside = main[Signal.REGION] > 0 if Signal.REGION in main else torch.ones_like(one, dtype=torch.bool)
         dice = batch_dice_loss(one * inside, main[Signal.MASK] * inside)
         consistency = self.consistency * (one - other).abs().mean()

@@ -37,6 +37,11 @@ def colour_augmented(images: Tensor, factors: Tensor) -> Tensor:
     return recombined(amounts(images) * factors[:, :, None, None])
 
 
+def recoloured(images: Tensor, sigma: float) -> Tensor:
+    """c(t) with factors drawn from N(1, sigma), for each image and stain its own."""
+    return colour_augmented(images, 1 + sigma * torch.randn(len(images), 3, device=images.device))
+
+
 def haematoxylin_only(images: Tensor) -> Tensor:
     """The images as they were without DAB and the rest: float32 (B, 3, H, W) in [0, 1]."""
     kept = torch.tensor([[1.0, 0.0, 0.0]], device=images.device)
