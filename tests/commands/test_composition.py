@@ -17,7 +17,7 @@ from pannuke_files import write_pannuke
 from maskless.build import resolve
 from maskless.cli import main
 from maskless.paths import CONF
-from maskless.signals import Signal, with_derived
+from maskless.signals import Role, Signal, with_derived
 
 METHODS, DATASETS, HARDWARE = (
     sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in ("method", "dataset", "hardware")
@@ -29,6 +29,8 @@ NEEDED = {
     "point_supervised": Signal.POINTS,
 }
 WITH_PRIOR = ("spatial_prior",)
+#: Sources whose usual split has nothing to score.
+TO_LEARN_FROM = ("pannuke_masks",)
 
 
 def offering(signal: Signal) -> list[str]:
@@ -112,7 +114,9 @@ def test_every_preset_of_a_method(name):
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_floor_is_evaluated_on_every_source_that_says_where_nuclei_are(dataset, data, refusal):
     words = ["evaluate", "method=threshold", *words_of(dataset, data)]
-    if dataset in offering(Signal.POINTS):
+    if dataset in TO_LEARN_FROM:
+        assert "has no images in part 'test' of split 'all_train'" in refusal(*words)
+    elif dataset in offering(Signal.POINTS):
         composes(*words)
     else:
         assert "so nothing can be scored on it" in refusal(*words)
@@ -200,6 +204,69 @@ def test_a_prior_without_the_signal_is_named(own, refusal):
 def test_a_prior_with_the_signal_composes(own, data):
     composes("train", own, "method=unpaired", "prior=synthetic", "prior.size_px=64")
     composes("train", own, "method=unpaired", "prior=folder", f"prior.path={data / 'labelled'}")
+
+
+# -- the source that a method takes in a role where nobody names one ----------------------------------------
+
+
+@pytest.fixture
+def priors(monkeypatch) -> list[tuple[str, str]]:
+    """The (name, split) of the prior of each run that would begin."""
+    found: list[tuple[str, str]] = []
+
+    def stop(config, sources, needs, annotation=None):
+        found.append((sources[Role.PRIOR].name, sources[Role.PRIOR].split))
+        raise Composed
+
+    monkeypatch.setattr("maskless.commands.train.create_run", stop)
+    return found
+
+
+def test_every_mask_of_pannuke_is_the_prior_unless_another_is_named(data, priors):
+    words = ["train", "method=spatial_prior", "preset=tiny", "dataset=synthetic", f"data_root={data}"]
+    composes(*words)
+    composes(*words, "prior=multiorgan")
+    composes(*words, "prior=pannuke", "prior.split=official2")
+    composes(*words, "prior.split=official")
+    assert priors == [
+        ("pannuke", "all_train"),
+        ("multiorgan", "official"),
+        ("pannuke", "official2"),
+        ("pannuke", "official"),
+    ]
+
+
+def test_a_study_that_names_a_prior_keeps_it(data, priors, monkeypatch, tmp_path):
+    (tmp_path / "experiments" / "mine").mkdir(parents=True)
+    (tmp_path / "experiments" / "mine" / "one.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /method: spatial_prior\n"
+        "  - override /dataset@prior: multiorgan\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    composes("train", "experiment=mine/one", "preset=tiny", f"data_root={data}")
+    composes("train", "experiment=mine/one", "prior=tnbc", "preset=tiny", f"data_root={data}")
+    assert [name for name, _ in priors] == ["multiorgan", "tnbc"]
+
+
+def test_the_usual_prior_shows_in_the_configuration_and_in_that_of_no_other_method(cli):
+    shown = yaml.safe_load(cli("train", "method=spatial_prior", "--cfg", "job").out)
+    assert shown["prior"]["_target_"].endswith(".PanNuke")
+    assert shown["prior"]["split"] == "all_train"
+    assert "prior" not in yaml.safe_load(cli("train", "method=supervised", "--cfg", "job").out)
+
+
+def test_without_pannuke_a_sentence_says_how_to_get_it(refusal, tmp_path, monkeypatch):
+    words = ("train", "method=spatial_prior", "preset=tiny")
+    assert f"there is no folder {tmp_path / 'pannuke'}" in refusal(*words, f"data_root={tmp_path}")
+    monkeypatch.delenv("MASKLESS_DATA", raising=False)
+    assert refusal(*words).startswith("pannuke needs data_root=FOLDER")
+
+
+@pytest.mark.parametrize("command", ["evaluate dataset=synthetic", "predict input=in output=out"])
+def test_a_method_with_a_usual_prior_is_trained_first(command, refusal):
+    assert refusal(*command.split(), "method=spatial_prior") == (
+        "method spatial_prior has to be trained first: maskless train, then run=runs/..."
+    )
 
 
 def test_a_chain_that_begins_with_other_maps_does_not_fit(refusal):

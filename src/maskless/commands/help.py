@@ -49,7 +49,7 @@ def of_command(command: str) -> str:
     ]
     groups = re.findall(r"^  - (?!override)(\w+)(?:@(\w+))?: ", "\n".join(text), re.MULTILINE)
     lines = [_first_comment(CONF / f"{command}.yaml"), "", f"usage: maskless {command} [KEY=VALUE ...]", ""]
-    for group, package in groups:
+    for group, package in sorted(groups, key=lambda entry: bool(entry[1])):  # further roles come last
         lines.append(f"{package or group}=")
         if not package:
             files = sorted((CONF / group).glob("*.yaml"))

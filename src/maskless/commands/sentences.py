@@ -39,6 +39,9 @@ def sentence(command: str, overrides: Sequence[str], error: Exception) -> str:
     if "Config group override must be a string" in first:
         nothing = [word for word in overrides if word.endswith("=null")]
         return f"{' and '.join(nothing) or 'a group'} names nothing: leave it out, or name one"
+    # A method that names the usual source of a role learns from it, and the command has no such role.
+    if named := re.match(r"In 'method/(.+?)': Could not override 'dataset@", first):
+        return f"method {named[1]} has to be trained first: maskless train, then run=runs/..."
     if first.startswith("Multiple values for "):
         key = first.removeprefix("Multiple values for ").partition(". ")[0]
         return f"{key} is there already: write {key}=... without +"
