@@ -160,3 +160,21 @@ def test_resuming_takes_no_other_options(with_run, copied):
     for word in ("method.lr=1", "seed=3", "dataset=synthetic", "preset=tiny", "hardware.workers=1"):
         said = with_run("resume", copied, word)
         assert said == f"resume goes on with the run's own configuration: {word} has no effect, leave it out"
+
+
+@pytest.mark.parametrize("chain", [[], ["postprocess=boundary_smooth"]])
+def test_classes_by_a_map_that_a_method_does_not_give_are_refused_before_a_run_is_made(
+    with_run, copied, chain
+):
+    said = with_run("evaluate", copied, "dataset=synthetic", "dataset.stain=ki67", "classify=masks", *chain)
+    assert said.startswith("this method gives no mask of positive nuclei")
+
+
+def test_classes_by_a_map_that_a_method_does_not_give_predict_nothing(with_run, copied):
+    said = with_run("predict", copied, "classify=masks")
+    assert said.startswith("this method gives no mask of positive nuclei")
+
+
+def test_a_search_that_cannot_be_makes_no_run_of_another_chain(with_run, copied):
+    words = ["postprocess=boundary_smooth", "search=postprocess", "search.parameters={none.of: [1]}"]
+    assert "none.of" in with_run("evaluate", copied, *words)

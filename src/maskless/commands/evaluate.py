@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from maskless.build import build
+from maskless.classify import Classifier
 from maskless.commands.compose import Config
 from maskless.commands.labelling import print_labelling
 from maskless.commands.objects import (
@@ -26,6 +27,7 @@ from maskless.commands.tuning import build_search, refuse_other_data, tune
 from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.hardware import Hardware
+from maskless.inference.evidence import refuse_blind
 from maskless.inference.labelling import refuse_unclassed
 from maskless.inference.scoring import refuse_unscorable
 from maskless.inference.search import ChainSearch
@@ -33,7 +35,7 @@ from maskless.loading import as_segmenter, build_stage, load, model_stage
 from maskless.methods.stage import Stage
 from maskless.model_file import read_header, shipped
 from maskless.runs import Run
-from maskless.segmenter import Segmenter
+from maskless.segmenter import MapSegmenter, Segmenter
 from maskless.signals import Need, Role, Signal
 from maskless.spacing import spacing_of
 
@@ -47,8 +49,8 @@ def run(config: Config) -> None:
     if config["mpp"] is not None and not config.get("method"):
         raise UserError("mpp= is for a method without training: a run or a model has learnt at its own µm/px")
     trained = bool(config["run"])
-    made = _of_run(config, hardware, search) if trained else _untrained(config, hardware, search)
-    run, segmenter, source = made
+    begin = _of_run if trained else _untrained
+    run, segmenter, source = begin(config, hardware, search, classifier)
     print(f"run: {run.path}")
     # A trained run is finished already: scoring it again changes nothing of that.
     with run.recorded(finished=trained and not config["chain"]):
@@ -77,19 +79,25 @@ def run(config: Config) -> None:
         print_labelling([r for r in run.labelling_indices if (r["source"], r["split"]) in scored])
 
 
-def _of_run(config: Config, hardware: Hardware, search: ChainSearch | None) -> tuple[Run, Segmenter, Source]:
+def _of_run(
+    config: Config, hardware: Hardware, search: ChainSearch | None, classifier: Classifier | None
+) -> tuple[Run, Segmenter, Source]:
     run = Run.open(config["run"])
     segmenter = load(run.path, config["trust"], hardware)
     spec = config.get("dataset") or _where_data_is(run.config.get("dataset"), config["data_root"])
     source = build_source(spec, config)
     refuse_problems([source])
     _refuse_unscorable(source, config)
-    if config["chain"]:
-        run = _with_chain(run, config)  # made when all else has been checked
-        segmenter = load(run.path, config["trust"], hardware)
+    refuse_blind(classifier, segmenter)
+    stored = _with_chain(run, config) if config["chain"] else None
+    if stored:
+        assert isinstance(segmenter, MapSegmenter)
+        segmenter.chain = build_stage(stored["method"], config["trust"]).chain  # refuses a misfit
     if search:
         search.chain_of(segmenter, source)
         refuse_other_data(run, source, given=bool(config.get("dataset")))
+    if stored:
+        run = _beside(run, stored, config)  # made when all else has been checked
     return run, segmenter, source
 
 
@@ -100,8 +108,8 @@ def _refuse_unscorable(source: Source, config: Config) -> None:
         refuse_unclassed(source, config["part"])
 
 
-def _with_chain(run: Run, config: Config) -> Run:
-    """A run of its own with the weights of `run` and the post-processing that is asked for."""
+def _with_chain(run: Run, config: Config) -> Config:
+    """The configuration of a trained run with the post-processing that is asked for."""
     stored = run.config
     if not isinstance(stored.get("method"), dict) or stored.get("model"):
         raise UserError(f"{run.path} has scored a model: postprocess= is for a run that was trained")
@@ -110,7 +118,11 @@ def _with_chain(run: Run, config: Config) -> Run:
             f"{run.path} is not finished: a training goes on with maskless train resume={run.path}"
         )
     stored["method"]["chain"] = config["chain"]
-    build_stage(stored["method"], config["trust"])  # refuses a chain that does not fit
+    return stored
+
+
+def _beside(run: Run, stored: Config, config: Config) -> Run:
+    """A run of its own, with the weights of `run` and the configuration `stored`."""
     weights = run.best
     method, dataset = name_of(stored, "method"), name_of(stored, "dataset")
     name = f"{method}-{name_of(config, 'postprocess@chain')}-{dataset}-{stored.get('seed')}"
@@ -129,7 +141,7 @@ def _where_data_is(spec: Config | None, data_root: str | None) -> Config | None:
 
 
 def _untrained(
-    config: Config, hardware: Hardware, search: ChainSearch | None
+    config: Config, hardware: Hardware, search: ChainSearch | None, classifier: Classifier | None
 ) -> tuple[Run, Segmenter, Source]:
     stage, mpp, annotation = _of_model(config) if config["model"] else _of_method(config)
     sources = build_sources(config)
@@ -142,6 +154,7 @@ def _untrained(
     _refuse_unscorable(main, config)
     config["mpp"] = mpp or spacing_of(config["mpp"], None) or main.mpp
     segmenter = as_segmenter(stage, hardware, config["mpp"])
+    refuse_blind(classifier, segmenter)
     if search:
         search.chain_of(segmenter, main)
     return create_run(config, sources, needs, annotation), segmenter, main

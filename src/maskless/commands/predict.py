@@ -19,6 +19,7 @@ from maskless.commands.predict_said import introduced, lines, sentences
 from maskless.commands.progress import bars, tracked
 from maskless.errors import PartlyDone, UserError, did_you_mean
 from maskless.inference.analysis import Analysis
+from maskless.inference.evidence import refuse_blind
 from maskless.inference.files import Predicted, image_files, predict_files
 from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
@@ -40,6 +41,7 @@ def run(config: Config) -> None:
     _refuse_clashes(files, output, region)
     classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
     analysis = Analysis(_segmenter(config), mpp, classifier, stains)
+    refuse_blind(classifier, analysis.segmenter)
     settings = {
         "maskless": __version__,
         "model": _identity(config),

@@ -26,3 +26,10 @@ def evidence(
             "spatial_prior does with method.masks=2; classify=dab goes by the image"
         )
     return maps[classifier.map]
+
+
+def refuse_blind(classifier: Classifier | None, segmenter: Segmenter) -> None:
+    """Raise UserError, as `evidence` does, if the segmenter gives no map that the classifier goes by."""
+    if classifier and classifier.map is not None:
+        # Which maps there are does not depend on the image.
+        evidence(classifier, segmenter, np.zeros((32, 32, 3), np.uint8), None)
