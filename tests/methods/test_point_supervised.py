@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from maskless import load
 from maskless.cli import main
 from maskless.commands.objects import build_method, check_fit
+from maskless.commands.schedule import scheduled
 from maskless.commands.stages import Given
 from maskless.commands.words import translate
 from maskless.data.datamodule import TrainingSet
@@ -34,7 +35,8 @@ TINY = [
 def composed(*words: str) -> dict:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_container(compose("train", translate([*TINY, *words])), resolve=True)
-    return {**config, "choices": {"method": "point_supervised"}}
+    method = scheduled(config["method"], config["schedule"], words)
+    return {**config, "method": method, "choices": {"method": "point_supervised"}}
 
 
 def stage_of(*words: str):

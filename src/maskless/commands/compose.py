@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from maskless.arguments import misfit
+from maskless.commands.schedule import scheduled
 from maskless.commands.sentences import sentence
 from maskless.commands.words import config_dir, translate
 from maskless.errors import UserError, did_you_mean
@@ -98,6 +99,9 @@ def _plain(command: str, composed: Any, words: Sequence[str]) -> Config:
         if key not in known:
             raise UserError(f"{command} has no option {key!r}{did_you_mean(str(key), known)}")
     refuse_misfits(command, config)
+    # The method is as it will be built, so that `load` builds the same from the stored method alone.
+    if "method" in config:
+        config["method"] = scheduled(config["method"], config.get("schedule") or {}, words)
     own = config_dir(words)
     config["trust"] = [*config["trust"], *(path.stem for path in (own.glob("*.py") if own else ()))]
     config["choices"] = {k: v for k, v in HydraConfig.get().runtime.choices.items() if "hydra" not in k}

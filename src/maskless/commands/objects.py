@@ -34,21 +34,13 @@ def build_hardware(config: Config) -> "Hardware":
 
 
 def build_method(config: Config) -> "Stage":
-    """The method of a configuration, with `schedule` laid over it."""
+    """The method of a configuration."""
     from maskless.loading import build_stage
 
     spec = config.get("method")
     if not spec:
         raise UserError("name a method (method=threshold), a run (run=runs/...) or a model (model=NAME)")
-    return build_stage(_scheduled(spec, config.get("schedule") or {}), config["trust"])
-
-
-def _scheduled(spec: Any, schedule: Mapping[str, Any]) -> Any:
-    """`spec` with what the schedule sets, in every stage that has it."""
-    if not isinstance(spec, Mapping):
-        return spec
-    laid = {key: _scheduled(value, schedule) for key, value in spec.items()}
-    return {**laid, **{key: value for key, value in schedule.items() if value is not None and key in laid}}
+    return build_stage(spec, config["trust"])
 
 
 def build_sources(config: Config) -> dict[Role, Source]:
@@ -143,8 +135,6 @@ def create_run(
         config["mpp"] = training_spacing(sources[Role.MAIN])
     for group in ("dataset", "prior", "target"):
         config.update({group: _found_from_anywhere(config[group])} if config.get(group) else {})
-    # As it was built, so that `load` builds the same from the stored method alone.
-    config["method"] = _scheduled(config["method"], config.get("schedule") or {})
     config["hardware"] = {**config["hardware"], "precision": build_hardware(config).resolved_precision}
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
     data = {role.value: describe(source) for role, source in sources.items()}
