@@ -59,6 +59,7 @@ def run(config: Config) -> float | None:
     for source in tests.values():
         refuse_unscorable(source, "test")
     _refuse_untrainable(stage, sources)
+    _say_unchosen(stage, sources[Role.MAIN])
     for role, source in sources.items():
         if config["mpp"] and training_spacing(source) is None:
             print(
@@ -126,6 +127,16 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
                 )
             pipelines = {role: Pipeline(part.augments(role), part.crop_px) for role in sources}
             TrainingSet(sources, part.needs, pipelines, seed=0, stage="", labeller=part.labels)
+
+
+def _say_unchosen(stage: Stage, source: Source) -> None:
+    """Say which validation scores cannot choose a checkpoint, for want of images with known nuclei."""
+    if stage.trains and not source.scorable("val"):
+        for selection in dict.fromkeys(part.selection for part in stage.stages if part.selection != LOSS):
+            print(
+                f"selection={selection} has nothing to choose by: {source.name} has no validation images with "
+                "instances, so the last weights are kept; method.selection=loss keeps those of the least loss"
+            )
 
 
 def _train_and_score(
