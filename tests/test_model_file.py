@@ -11,6 +11,8 @@ import yaml
 from safetensors.torch import save_file
 
 import maskless
+from maskless.commands.export import without_beginnings
+from maskless.commands.predict_said import introduced
 from maskless.data.synthetic import render
 from maskless.errors import UserError
 from maskless.model_file import Header, read_header, read_weights, write_model
@@ -159,6 +161,41 @@ def test_an_export_tells_all_that_was_learnt_from(trained, tmp_path, cli):
     assert maskless.loading.model_stage(tmp_path / "x.safetensors").trains
 
 
+def test_an_export_names_sources_to_people_and_hides_files_and_places(trained, tmp_path, cli):
+    run = shutil.copytree(trained, tmp_path / "run")
+    data = json.loads((run / "data.json").read_text())
+    (about,) = data.values()
+    about |= {"name": "folder", "path": "/home/me/patients"}
+    about["parts"]["train"] = ["Müller_1", "Müller_2"]
+    about["groups"] = {"Müller_1": "Müller", "Müller_2": "Müller"}
+    about["cases"] = {"Müller_1": "0123456789abcdef", "Müller_2": "00000000ffffffff"}
+    (run / "data.json").write_text(json.dumps(data))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["dataset"] = {"path": "/home/me/patients"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    done = cli("export", f"run={run}", f"output={tmp_path / 'x.safetensors'}")
+    assert "2 of the images that it has learnt from are in it by a hash of their file" in done.out
+    header = read_header(tmp_path / "x.safetensors")
+    assert header.trained_on == ("00000000ffffffff", "0123456789abcdef")
+    assert introduced(header) == f"x: learnt from folder (2 images); licence: {header.licence}."
+    written = (tmp_path / "x.safetensors").read_bytes()
+    assert b"/home/me" not in written
+    assert "Müller" not in json.dumps(vars(header), ensure_ascii=False)
+
+
+def test_what_a_network_began_from_is_no_part_of_an_export():
+    method = {"lr": 1, "encoder_weights": "/home/me/resnet.pth", "spn": {"encoder_weights": "imagenet"}}
+    alone = {"lr": 1, "encoder_weights": None, "spn": {"encoder_weights": None}}
+    assert without_beginnings(method) == alone
+
+
+def test_a_header_of_before_there_was_learnt_from_is_read(model, tmp_path):
+    header = vars(read_header(model)) | {"about": []}
+    header.pop("learnt_from")
+    save_file({"a": torch.zeros(2)}, tmp_path / "x.safetensors", metadata={"maskless": json.dumps(header)})
+    assert "learnt from synthetic;" in introduced(read_header(tmp_path / "x.safetensors"))
+
+
 def nested(depth: int) -> str:
     return "[" * depth + "]" * depth
 
@@ -167,7 +204,7 @@ def nested(depth: int) -> str:
     "change",
     [
         {"about": [1, 2]}, {"about": "text"}, {"trained_on": "text"}, {"mpp": 250}, {"mpp": "abc"},
-        {"mpp": True}, {"method": "text"}, {"name": 3}, {"made_with": None},
+        {"mpp": True}, {"learnt_from": [1]}, {"method": "text"}, {"name": 3}, {"made_with": None},
     ],
 )  # fmt: skip
 def test_a_header_of_other_kinds_is_refused_by_its_file(model, tmp_path, change):

@@ -32,8 +32,11 @@ class Header:
     """What a model file says of itself.
 
     `method` is the description of its stage, as in a run's configuration; `mpp` the pixel spacing it was
-    trained at, in µm/px. `trained_on` names the sources or cases that it has learnt from, `annotation` what a
-    person had to draw for it. `about` is a sentence each on what it is, and what it is not.
+    trained at, in µm/px. `trained_on` names the sources or cases that it has learnt from, so that tables can
+    mark what was seen; `learnt_from` says the same to a person, 'multiorgan (12 images)'. A case is a public
+    barcode or the hash of an image's file, which tells nothing to whom the file is not known: no header has a
+    file's name or place. `annotation` is what a person had to draw for it, `about` a sentence each on what it
+    is, and what it is not.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Header:
     licence: str
     about: tuple[str, ...] = ()
     made_with: Mapping[str, str] = field(default_factory=dict)
+    learnt_from: tuple[str, ...] = ()
     format: int = FORMAT
 
 
@@ -53,7 +57,7 @@ def write_model(path: str | Path, header: Header, weights: Mapping[str, Tensor])
     Raises UserError if the file cannot be written, or if a weight is too large for float16.
     """
     half = {name: _halved(name, value) for name, value in weights.items()}
-    text = json.dumps({**asdict(header), "trained_on": list(header.trained_on), "about": list(header.about)})
+    text = json.dumps(asdict(header))  # tuples become lists
     write_atomically(path, save(half, metadata={"maskless": text}))
 
 
@@ -82,7 +86,8 @@ def read_header(path: str | Path) -> Header:
 
 def _checked(stored: dict[str, Any]) -> dict[str, Any]:
     """The fields of a header. Raises ValueError or the like for any that is of another kind."""
-    lists = {key: tuple(stored[key]) for key in ("trained_on", "about")}
+    stored = {"learnt_from": [], **stored}
+    lists = {key: tuple(stored[key]) for key in ("trained_on", "about", "learnt_from")}
     texts = [stored[key] for key in ("name", "annotation", "licence")] + [
         t for ts in lists.values() for t in ts
     ]

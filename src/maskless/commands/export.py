@@ -1,5 +1,6 @@
 """maskless export: a trained run as one file."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ from maskless.errors import UserError
 from maskless.loading import load_stage
 from maskless.model_file import SUFFIX, Header, write_model
 from maskless.runs import Run
+from maskless.signals import Role
+
+#: Arguments of stages that say where their first weights come from: perhaps a file of this machine.
+_BEGINNINGS = ("encoder_weights",)
 
 
 def run(config: Config) -> None:
@@ -26,16 +31,43 @@ def run(config: Config) -> None:
     about = config["about"]
     header = Header(
         name=output.stem,
-        method=trained.config["method"],
+        method=without_beginnings(trained.config["method"]),
         mpp=trained.config.get("mpp"),
         trained_on=tuple(sorted({*stage.trained_on, *_learnt_from(trained.data)})),
         annotation=str(trained.about.get("annotation") or "unknown"),
         licence=config["licence"] or "; ".join(sorted({d["licence"] for d in trained.data.values()})),
         about=(about,) if isinstance(about, str) else tuple(map(str, about or ())),
         made_with={"maskless": __version__, "commit": str(trained.about.get("commit"))},
+        learnt_from=_told(trained.data),
     )
     write_model(output, header, stage.state_dict())
     print(f"written to {output} ({output.stat().st_size / 2**20:.1f} MiB)")
+    if hashes := sum(map(_is_hash, header.trained_on)):
+        print(
+            f"{hashes} of the images that it has learnt from are in it by a hash of their file, so that "
+            "tables can mark what it has seen; names, places and pixels are not"
+        )
+
+
+def without_beginnings(method: Any) -> Any:
+    """The description of a method that needs no file beside its weights, whatever it began from."""
+    if not isinstance(method, Mapping):
+        return method
+    return {k: None if k in _BEGINNINGS else without_beginnings(value) for k, value in method.items()}
+
+
+def _told(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a person is told of each source: its role, its name and how many images were learnt from."""
+    told = []
+    for role, about in data.items():
+        images = len((about.get("parts") or {}).get("train", ()))
+        role_of = "" if role == Role.MAIN else f"{role} "
+        told.append(f"{role_of}{about['name']} ({images} image{'s' * (images != 1)})")
+    return tuple(told)
+
+
+def _is_hash(case: str) -> bool:
+    return re.fullmatch("[0-9a-f]{16}", case) is not None
 
 
 def _learnt_from(data: Mapping[str, Any]) -> set[str]:

@@ -11,7 +11,8 @@ from maskless.model_file import Header
 
 def introduced(header: Header) -> str:
     """What a model is: in the words of who made it, or else what it learnt from and its licence."""
-    about = header.about or (f"learnt from {', '.join(header.trained_on)}; licence: {header.licence}.",)
+    learnt_from = ", ".join(header.learnt_from or header.trained_on)
+    about = header.about or (f"learnt from {learnt_from}; licence: {header.licence}.",)
     return " ".join([f"{header.name}:", *about])
 
 

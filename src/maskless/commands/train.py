@@ -134,8 +134,9 @@ def _say_unchosen(stage: Stage, source: Source) -> None:
     if stage.trains and not source.scorable("val"):
         for selection in dict.fromkeys(part.selection for part in stage.stages if part.selection != LOSS):
             print(
-                f"selection={selection} has nothing to choose by: {source.name} has no validation images with "
-                "instances, so the last weights are kept; method.selection=loss keeps those of the least loss"
+                f"selection={selection} has nothing to choose by: {source.name} has no validation images "
+                "with instances, so the last weights are kept; method.selection=loss keeps those of the "
+                "least loss"
             )
 
 
