@@ -3,13 +3,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ihc_layouts import write_deepliif
 from layouts import MULTIORGAN_PARTS, tissue, write_folder, write_multiorgan
+from pannuke_files import write_pannuke
 from PIL import Image
 
 from maskless.data.fingerprint import describe
+from maskless.data.readers.deepliif import DeepLIIF
 from maskless.data.readers.folder import Folder
 from maskless.data.readers.multiorgan import MultiOrgan
+from maskless.data.readers.pannuke import PanNuke
 from maskless.data.readers.synthetic import Synthetic
+from maskless.data.readers.union import Union
+from maskless.signals import Signal
 
 
 def cases(path: Path) -> dict[str, str]:
@@ -79,3 +85,51 @@ def test_the_checksum_is_over_the_names_and_bytes_of_all_parts_and_each_file_is_
     monkeypatch.setattr(hashlib, "file_digest", counted)
     assert describe(source)["sha256"] == expected.hexdigest()
     assert len(hashed) == len(set(hashed)) == 12
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that are read whole to be hashed."""
+    names: list[str] = []
+    original = hashlib.file_digest
+
+    def told(stream, name):  # type: ignore[no-untyped-def]
+        names.append(Path(stream.name).name)
+        return original(stream, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", told)
+    return names
+
+
+@pytest.mark.parametrize("united", [False, True])
+def test_a_bank_of_masks_is_known_by_its_masks(tmp_path: Path, read: list[str], united: bool) -> None:
+    folder = write_pannuke(tmp_path / "pannuke", (2,))
+
+    def about(*signals: Signal) -> dict:
+        source = PanNuke(folder, split="all_train")
+        return describe(Union({"pannuke": source}) if united else source, signals)
+
+    before = about(Signal.MASK)
+    assert sorted(read) == ["masks.npy", "types.npy"]
+    (images,) = folder.rglob("images.npy")
+    np.save(images, np.load(images) // 2)
+    assert about(Signal.MASK) == before
+    assert about(Signal.IMAGE)["sha256"] != about(Signal.IMAGE, Signal.MASK)["sha256"] != before["sha256"]
+    (masks,) = folder.rglob("masks.npy")
+    np.save(masks, np.load(masks) * 2)
+    assert about(Signal.INSTANCES)["sha256"] != before["sha256"]
+
+
+def test_what_a_bank_of_masks_shows_is_known_by_the_bytes_of_its_images(tmp_path: Path) -> None:
+    path = write_folder(tmp_path / "set", ["a"])
+    assert describe(Folder(path), [Signal.MASK]) == describe(Folder(path))
+
+
+def test_two_truths_of_the_same_files_are_two_fingerprints(tmp_path: Path) -> None:
+    folder = write_deepliif(tmp_path / "deepliif")
+    splits = ("official", "official_blobs")
+    alone = [describe(DeepLIIF(folder, split=split)) for split in splits]
+    united = [describe(Union({"a": DeepLIIF(folder, split=split)})) for split in splits]
+    assert alone[0]["parts"] == alone[1]["parts"]
+    assert alone[0]["sha256"] != alone[1]["sha256"]
+    assert united[0]["sha256"] != united[1]["sha256"]

@@ -137,7 +137,7 @@ def create_run(
         config.update({group: _found_from_anywhere(config[group])} if config.get(group) else {})
     config["hardware"] = {**config["hardware"], "precision": build_hardware(config).resolved_precision}
     name = f"{name_of(config, 'method')}-{name_of(config, 'dataset')}-{config['seed']}".replace("/", "-")
-    data = {role.value: describe(source) for role, source in sources.items()}
+    data = {role.value: described for role, described in descriptions(sources, needs).items()}
     drawn = {need for need in needs if not sources[need.role].rendered}  # a renderer's masks cost nobody
     main = sources[Role.MAIN]
     # Masks of the very source that is learnt from are no other stain's, whatever their role.
@@ -148,6 +148,14 @@ def create_run(
     }
     command, cost = config.pop("command"), annotation or annotation_of(drawn).value
     return Run.create(config["runs_dir"], config["study"], name, config, command, data, cost)
+
+
+def descriptions(sources: Mapping[Role, Source], needs: Collection[Need]) -> dict[Role, dict[str, Any]]:
+    """What is recorded of each source: of the main one all, for it is scored; of others what is needed."""
+    return {
+        role: describe(source, None if role is Role.MAIN else {n.signal for n in needs if n.role is role})
+        for role, source in sources.items()
+    }
 
 
 def _found_from_anywhere(spec: Config) -> Config:

@@ -10,6 +10,7 @@ from maskless.commands.objects import (
     build_sources,
     check_fit,
     create_run,
+    descriptions,
     name_of,
     refuse_problems,
     report_job,
@@ -18,7 +19,6 @@ from maskless.commands.progress import bars, tracked
 from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.data.datamodule import TrainingSet
-from maskless.data.fingerprint import describe
 from maskless.data.scale import training_spacing
 from maskless.data.source import Source
 from maskless.data.transforms import Pipeline
@@ -66,7 +66,7 @@ def run(config: Config) -> float | None:
                 f"{role}: {source.name} does not state the µm/px of all its images, so they are not resampled"
             )
     if resumed:
-        _refuse_changed(resumed, sources)
+        _refuse_changed(resumed, sources, stage)
         refuse_missing(config, resumed, stage)
 
     run = resumed or create_run(config, sources, stage.source_needs)
@@ -101,13 +101,13 @@ def _stored(run: Run, config: Config) -> Config:
     return stored
 
 
-def _refuse_changed(run: Run, sources: Mapping[Role, Source]) -> None:
+def _refuse_changed(run: Run, sources: Mapping[Role, Source], stage: Stage) -> None:
     """Raise UserError if the data is not what the run began with, or if its process is still at it."""
-    for role, source in sources.items():
-        if describe(source)["sha256"] != run.data.get(role.value, {}).get("sha256"):
+    for role, described in descriptions(sources, stage.source_needs).items():
+        if described["sha256"] != run.data.get(role.value, {}).get("sha256"):
             raise UserError(
-                f"{source.name} has changed since {run.path} began, so it cannot go on as it would have: "
-                "bring the files back, or train anew"
+                f"{described['name']} has changed since {run.path} began, so it cannot go on as it would "
+                "have: bring the files back, or train anew"
             )
     if run.at_work:
         raise UserError(f"process {run.state['pid']} is still at work on {run.path}: stop it first")

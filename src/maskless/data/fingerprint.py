@@ -1,7 +1,7 @@
 """What a run has read, so that two runs can say whether they read the same."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +9,21 @@ from maskless.data.source import PARTS, Source
 from maskless.signals import Item, Signal
 
 
-def describe(source: Source) -> dict[str, Any]:
+def describe(source: Source, signals: Collection[Signal] | None = None) -> dict[str, Any]:
     """Name, place, licence, split and content of a source, plain values for `data.json`.
 
     `groups` has the patient or slide of each image, `cases` the tissue that it shows, alike in every source
     that has it: the item's own case, or else the first 16 hex digits of the SHA-256 of its image file, or
     'SOURCE/ID' if there are no files. `same_tissue` names the sets that hold this one's tissue in whatever
-    colours. `sha256` is over the names and bytes of all files of the split's items, and over the
-    first image without files of each part.
+    colours. `sha256` is over the names and bytes of all files of the split's items, or of those alone that
+    are read for some `signals`, over the first image without files of each part, and over which truth is read
+    of files that hold several.
     """
     parts = {part: source.items(part) for part in PARTS}
     splits = source.splits()
     items = list(dict.fromkeys(item for part in parts.values() for item in part))
     # Each file is hashed once, whatever is made of its hash and in however many parts and items it stands.
-    files = {item: source.files(item) for item in items}
+    files = {i: source.files(i) if signals is None else source.files_of(i, signals) for i in items}
     hashed = _digests(dict.fromkeys(file for some in files.values() for file in some))
     digests = {item: {file: hashed[file] for file in some} for item, some in files.items()}
     return {
@@ -49,7 +50,7 @@ def _case(source: Source, item: Item, digests: Mapping[Path, bytes]) -> str:
 def _content(
     source: Source, parts: Iterable[Sequence[Item]], digests: Mapping[Item, Mapping[Path, bytes]]
 ) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(source.truth.encode())
     for items in parts:
         for item in items:
             digest.update(item.id.encode())

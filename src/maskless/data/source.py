@@ -99,6 +99,18 @@ class Source(ABC):
     def files(self, item: Item) -> list[Path]:
         """The files that hold an item, for the fingerprint of the data that a run has read."""
 
+    def files_of(self, item: Item, signals: Collection[Signal]) -> list[Path]:
+        """Those of `files` that are read for these signals, if the source tells them apart.
+
+        The image is among them wherever its bytes are all that the tissue is known by (`Item.case`).
+        """
+        return self.files(item)
+
+    @property
+    def truth(self) -> str:
+        """Which of the truths that its files hold is read, where the split says so; empty if there is one."""
+        return ""
+
     def items(self, part: str) -> tuple[Item, ...]:
         """The items of 'train', 'val' or 'test' in the chosen split."""
         splits = self.splits()

@@ -108,7 +108,7 @@ class DeepLIIF(Source):
         if Signal.IMAGE in stored:
             sample.signals[Signal.IMAGE] = np.ascontiguousarray(panels[0])
         if stored & {Signal.INSTANCES, Signal.CLASSES}:
-            boundary_px = 0 if self.split.endswith(_BLOBS) else _BOUNDARY_PX
+            boundary_px = 0 if self.truth else _BOUNDARY_PX
             instances, classes = nuclei(_truth(panels, *files), boundary_px)
             sample.signals |= {Signal.INSTANCES: instances, Signal.CLASSES: classes}
         return complete(sample, signals)
@@ -118,6 +118,11 @@ class DeepLIIF(Source):
         part, strip = self._strips[item.id]
         truth = self.path / f"{part}_groundtruth" / strip.name
         return [strip, truth] if truth.exists() else [strip]
+
+    @property
+    def truth(self) -> str:
+        """'blobs' where a nucleus is without its boundary."""
+        return "blobs" if self.split.endswith(_BLOBS) else ""
 
     def problems(self) -> list[str]:
         """Strips and truths that are damaged, of another shape or in other colours. Decodes all."""

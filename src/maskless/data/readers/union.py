@@ -103,6 +103,16 @@ class Union(Source):
         name, own = self._own(item)
         return self.sources[name].files(own)
 
+    def files_of(self, item: Item, signals: Collection[Signal]) -> list[Path]:
+        """Those of its own source."""
+        name, own = self._own(item)
+        return self.sources[name].files_of(own, signals)
+
+    @property
+    def truth(self) -> str:
+        """Those of its sources that have several, each by its name."""
+        return ", ".join(f"{name}: {source.truth}" for name, source in self.sources.items() if source.truth)
+
     def problems(self) -> list[str]:
         """Those of all sources."""
         return [f"{name}: {said}" for name, source in self.sources.items() for said in source.problems()]
