@@ -13,6 +13,7 @@ from layouts import tissue
 from PIL import Image
 
 from maskless.build import build
+from maskless.data.fingerprint import describe
 from maskless.data.readers.bcdata import BCData, centres
 from maskless.errors import UserError
 from maskless.signals import Item, Signal
@@ -41,6 +42,33 @@ def test_points_are_rows_and_columns_of_both_classes(folder: Path) -> None:
     assert sample[Signal.CLASSES] == {0: "positive", 1: "positive", 2: "negative"}
     assert (sample.mpp, sample.power) == (0.25, 40)
     assert set(source.read(item, {Signal.POINTS}).signals) == {Signal.POINTS}
+
+
+def test_the_centre_is_the_middle_512_px_with_the_points_in_it(tmp_path: Path) -> None:
+    folder = write_bcdata(tmp_path / "bcdata", {"test": ["0"]})
+    pixels = np.random.default_rng(0).integers(0, 256, (640, 600, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(folder / "images" / "test" / "0.png")
+    # x, y: at the first pixel of the middle and before it, at the last and behind it
+    write_points(folder / "annotations" / "test" / "positive" / "0.h5", [(44, 64), (43, 64), (300, 600)])
+    write_points(folder / "annotations" / "test" / "negative" / "0.h5", [(555, 575), (556, 575), (0, 0)])
+    for split in ("official_centre", "all_centre"):
+        source = BCData(folder, split=split)
+        (item,) = source.items("test")
+        sample = source.read(item, source.offers)
+        np.testing.assert_array_equal(sample[Signal.IMAGE], pixels[64:576, 44:556])
+        assert sample[Signal.POINTS].tolist() == [[0, 0], [511, 511]]
+        assert sample[Signal.CLASSES] == {0: "positive", 1: "negative"}
+    whole = BCData(folder)
+    assert len(whole.read(item, [Signal.POINTS])[Signal.POINTS]) == 6
+    assert describe(whole)["sha256"] != describe(BCData(folder, split="official_centre"))["sha256"]
+
+
+def test_of_a_smaller_field_the_centre_is_all(folder: Path) -> None:
+    (item,) = BCData(folder).items("test")
+    whole, centre = (BCData(folder, split=split).read(item, [Signal.IMAGE, Signal.POINTS]) for split in
+                     ("official", "official_centre"))  # fmt: skip
+    np.testing.assert_array_equal(whole[Signal.IMAGE], centre[Signal.IMAGE])
+    np.testing.assert_array_equal(whole[Signal.POINTS], centre[Signal.POINTS])
 
 
 @pytest.mark.parametrize("inner", ["", "BCData"])

@@ -16,8 +16,8 @@ def describe(source: Source, signals: Collection[Signal] | None = None) -> dict[
     that has it: the item's own case, or else the first 16 hex digits of the SHA-256 of its image file, or
     'SOURCE/ID' if there are no files. `same_tissue` names the sets that hold this one's tissue in whatever
     colours. `sha256` is over the names and bytes of all files of the split's items, or of those alone that
-    are read for some `signals`, over the first image without files of each part, and over which truth is read
-    of files that hold several.
+    are read for some `signals`, over the first image without files of each part, and over what of its files
+    is read, where its split says that.
     """
     parts = {part: source.items(part) for part in PARTS}
     splits = source.splits()
@@ -50,7 +50,7 @@ def _case(source: Source, item: Item, digests: Mapping[Path, bytes]) -> str:
 def _content(
     source: Source, parts: Iterable[Sequence[Item]], digests: Mapping[Item, Mapping[Path, bytes]]
 ) -> str:
-    digest = hashlib.sha256(source.truth.encode())
+    digest = hashlib.sha256(source.reading.encode())
     for items in parts:
         for item in items:
             digest.update(item.id.encode())

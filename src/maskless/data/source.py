@@ -107,8 +107,8 @@ class Source(ABC):
         return self.files(item)
 
     @property
-    def truth(self) -> str:
-        """Which of the truths that its files hold is read, where the split says so; empty if there is one."""
+    def reading(self) -> str:
+        """What of its files is read, where the split says that it is not the usual; else empty."""
         return ""
 
     def items(self, part: str) -> tuple[Item, ...]:

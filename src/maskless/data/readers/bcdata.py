@@ -21,6 +21,8 @@ from maskless.signals import Item, Sample, Signal
 #: The folders that may hold a part.
 _FOLDERS = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
 _CLASSES = ("positive", "negative")
+#: What a split ends with in which a field is its middle alone, and the side of that.
+_CENTRE, _CENTRE_PX = "_centre", 512
 
 
 class BCData(Source):
@@ -40,7 +42,9 @@ class BCData(Source):
     outside are another image's.
 
     Splits: 'official' has the parts that are there; 'all' has every field in its test part. Names begin anew
-    in each part, so a field's id is PART_NAME. Nobody says which fields are of one patient, so each is one of
+    in each part, so a field's id is PART_NAME. In 'official_centre' and 'all_centre' a field is its middle
+    512x512 px, as Le Bescond et al. (2022) look at it (their code drops points in the last 12 px, which are
+    kept here). Nobody says which fields are of one patient, so each is one of
     its own.
 
     Licence: not known; ask the owners before you publish anything of it. How to get: BCData.zip of
@@ -60,14 +64,15 @@ class BCData(Source):
     power = 40.0
 
     def splits(self) -> Mapping[str, Split]:
-        """'official', as the folders have it; and 'all', every field in the test part."""
+        """'official', as the folders have it; 'all', every field in the test part; and the middle of both."""
         self._check()
         official = {
             part: tuple(Item(name, group=name) for name, (of, _) in self._images.items() if of == part)
             for part in PARTS
         }
         everything = tuple(item for part in PARTS for item in official[part])
-        return {"official": Split(official), "all": Split({"train": (), "val": (), "test": everything})}
+        splits = {"official": Split(official), "all": Split({"train": (), "val": (), "test": everything})}
+        return splits | {f"{name}{_CENTRE}": split for name, split in splits.items()}
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Positive points come first. Classes go by the row of the points."""
@@ -75,12 +80,26 @@ class BCData(Source):
         sample = Sample(item, mpp=self.mpp, power=self.power)
         stored = to_read(signals, self.may_offer)
         if Signal.IMAGE in stored:
-            sample.signals[Signal.IMAGE] = read_image(image)
+            pixels = read_image(image)
+            rows, columns = self._field(pixels.shape)
+            sample.signals[Signal.IMAGE] = np.ascontiguousarray(pixels[rows, columns])
         if stored & {Signal.POINTS, Signal.CLASSES}:
-            table = _inside(annotations, image_size(image))
+            size = image_size(image)
+            table = _within(_inside(annotations, size), *self._field(size))
             sample.signals[Signal.POINTS] = table.points
             sample.signals[Signal.CLASSES] = dict(enumerate(table.classes or ()))
         return complete(sample, signals)
+
+    @property
+    def reading(self) -> str:
+        """'centre' where a field is its middle alone."""
+        return _CENTRE[1:] if self.split.endswith(_CENTRE) else ""
+
+    def _field(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
+        """The rows and columns that are read of an image of `shape` (H, W)."""
+        side = _CENTRE_PX if self.reading else max(shape)
+        row, column = (max((n - side) // 2, 0) for n in shape[:2])
+        return slice(row, min(row + side, shape[0])), slice(column, min(column + side, shape[1]))
 
     def files(self, item: Item) -> list[Path]:
         """The image, its positive points and its negative ones."""
@@ -198,6 +217,13 @@ def _inside(files: Collection[Path], size: tuple[int, int] | None) -> PointTable
             f"{shown} have no point in their image of {size[0]} x {size[1]} px: are they another's?"
         )
     return _cleaned(table, size)
+
+
+def _within(table: PointTable, rows: slice, columns: slice) -> PointTable:
+    """The points in these rows and columns, from whose first ones they are then counted."""
+    moved = table.points - np.array([rows.start, columns.start], np.float32)
+    shifted = PointTable(moved, table.classes, table.lines)
+    return shifted.kept(~shifted.outside((rows.stop - rows.start, columns.stop - columns.start)))
 
 
 def _cleaned(table: PointTable, size: tuple[int, int]) -> PointTable:

@@ -108,7 +108,7 @@ class DeepLIIF(Source):
         if Signal.IMAGE in stored:
             sample.signals[Signal.IMAGE] = np.ascontiguousarray(panels[0])
         if stored & {Signal.INSTANCES, Signal.CLASSES}:
-            boundary_px = 0 if self.truth else _BOUNDARY_PX
+            boundary_px = 0 if self.reading else _BOUNDARY_PX
             instances, classes = nuclei(_truth(panels, *files), boundary_px)
             sample.signals |= {Signal.INSTANCES: instances, Signal.CLASSES: classes}
         return complete(sample, signals)
@@ -120,7 +120,7 @@ class DeepLIIF(Source):
         return [strip, truth] if truth.exists() else [strip]
 
     @property
-    def truth(self) -> str:
+    def reading(self) -> str:
         """'blobs' where a nucleus is without its boundary."""
         return "blobs" if self.split.endswith(_BLOBS) else ""
 

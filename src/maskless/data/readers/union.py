@@ -109,9 +109,11 @@ class Union(Source):
         return self.sources[name].files_of(own, signals)
 
     @property
-    def truth(self) -> str:
-        """Those of its sources that have several, each by its name."""
-        return ", ".join(f"{name}: {source.truth}" for name, source in self.sources.items() if source.truth)
+    def reading(self) -> str:
+        """Those of its sources that read something else than the usual, each by its name."""
+        return ", ".join(
+            f"{name}: {source.reading}" for name, source in self.sources.items() if source.reading
+        )
 
     def problems(self) -> list[str]:
         """Those of all sources."""
