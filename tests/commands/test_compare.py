@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 from made_runs import TILES, made_run, multiorgan_names, predicted_run
+from PIL import Image
 
 from maskless.cli import main
 
@@ -24,7 +25,7 @@ def test_a_page_and_tables_from_all_runs_below_a_folder(folder, capsys):
     assert "synthetic, test: 5 images" in out
     assert "threshold" in out
     assert "1.000" in out
-    assert "written to out.html, out.csv, out.md, out.tex" in out
+    assert "written to out.html, out.csv, out.md, out.tex, out.png" in out
     page = (folder / "out.html").read_text()
     assert "<title>2 runs compared</title>" in page
     assert "best of 5" in page
@@ -37,9 +38,27 @@ def test_a_page_and_tables_from_all_runs_below_a_folder(folder, capsys):
         "out.csv",
         "out.html",
         "out.md",
+        "out.png",
         "out.tex",
         "runs",
     ]
+    with Image.open(folder / "out.png") as panel:  # 2 images, and beside each its truth and two methods
+        assert panel.size == pytest.approx((4 * 524 + 90, 2 * 524 + 60), abs=12)
+
+
+def test_there_is_no_panel_where_nothing_can_be_shown(folder, capsys):
+    made_run(folder / "runs", scores={"1": {"aji": 0.5}})
+    assert main(["compare", "runs=runs"]) == 0
+    assert "report.tex\n" in capsys.readouterr().out
+    assert not (folder / "report.png").exists()
+
+
+def test_a_panel_of_many_runs_fits_the_memory(folder, monkeypatch):
+    monkeypatch.setattr("maskless.commands.compare._PANEL_PX", 300)
+    predicted_run(folder / "runs")
+    assert main(["compare", "runs=runs"]) == 0
+    with Image.open(folder / "report.png") as panel:
+        assert 290 <= max(panel.size) <= 300
 
 
 def test_runs_stand_in_the_order_they_are_named_in_each_once(folder):

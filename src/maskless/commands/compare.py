@@ -14,6 +14,9 @@ from maskless.commands.compose import Config
 from maskless.errors import UserError, did_you_mean, first_three
 from maskless.report.beside import beside, in_columns_of, of_other_images
 from maskless.report.drawings.charts import charts, training
+from maskless.report.drawings.figures import png
+from maskless.report.drawings.panel import PanelRow, panel
+from maskless.report.drawings.panel_rows import panel_rows
 from maskless.report.drawings.pictures import pictures
 from maskless.report.drawings.trainings import of_training
 from maskless.report.formats.latex import latex
@@ -28,6 +31,8 @@ from maskless.runs import Run
 
 #: A folder that has one of these is a run directory, whole or not.
 _OF_A_RUN = ("state.json", "run.json", "scores.csv")
+#: Of the panel, and the most that its longer side has of it, so that one of many runs fits the memory.
+_PANEL_DPI, _PANEL_PX = 300, 12_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -74,20 +79,23 @@ def run(config: Config) -> None:
             Trained(name, of_training(result), _last_sheets(result)) for name, result in by_name.items()
         ],
     )
-    texts = [
-        html(page),
-        study_csv(table for one in compared for table in one.tables),
-        _joined(compared, markdown),
-        _joined(compared, latex),
+    drawn = _panel([row for one in compared for row in _panel_rows(one, count, config)])
+    files = [
+        html(page).encode(),
+        study_csv(table for one in compared for table in one.tables).encode(),
+        _joined(compared, markdown).encode(),
+        _joined(compared, latex).encode(),
+        *([drawn] if drawn else []),
     ]
-    for path, text in zip(outputs, texts, strict=True):
-        write_atomically(path, text.encode())
+    written = outputs[: len(files)]
+    for path, data in zip(written, files, strict=True):
+        write_atomically(path, data)
     for table in (table for one in compared for table in one.tables):
         print_table(table)
     console = Console(soft_wrap=True)
     for sentence in page.left_out:
         console.print(f"note: {sentence}", highlight=False, markup=False)
-    console.print(f"written to {', '.join(map(str, outputs))}", highlight=False, markup=False)
+    console.print(f"written to {', '.join(map(str, written))}", highlight=False, markup=False)
 
 
 def find_runs(paths: Sequence[Path]) -> list[Run]:
@@ -113,10 +121,10 @@ def find_runs(paths: Sequence[Path]) -> list[Run]:
 
 
 def _outputs(page: Path) -> list[Path]:
-    """Where the page, the scores and the tables as Markdown and LaTeX go."""
+    """Where the page, the scores, the tables as Markdown and LaTeX, and the panel of pictures go."""
     if page.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"output={page} must end in .html; the tables are written beside it")
-    beside_it = [page.with_suffix(ending) for ending in (".csv", ".md", ".tex")]
+    beside_it = [page.with_suffix(ending) for ending in (".csv", ".md", ".tex", ".png")]
     if (page.parent / "state.json").exists() and beside_it[0].name in (
         "scores.csv",
         "metrics.csv",
@@ -196,6 +204,19 @@ def _section(one: _Compared, count: int, config: Config) -> Section:
         pictures=shown,
         notes=notes,
     )
+
+
+def _panel_rows(one: _Compared, count: int, config: Config) -> list[PanelRow]:
+    """Up to `count` images for the panel, chosen by the scores of the row that others are compared with."""
+    return panel_rows(one.ours, count, one.against, config["trust"], config["data_root"])
+
+
+def _panel(rows: Sequence[PanelRow]) -> bytes | None:
+    """The images below each other, what each row found in them side by side; None if there is nothing."""
+    if not rows:
+        return None
+    figure = panel(rows)
+    return png(figure, min(_PANEL_DPI, _PANEL_PX / max(figure.get_size_inches())))
 
 
 def _joined(compared: Sequence[_Compared], made: Callable[[Table, str, Intervals], str]) -> str:

@@ -158,6 +158,13 @@ def svg(figure: Figure) -> str:
     return element.replace(INK, "currentColor")
 
 
+def png(figure: Figure, dpi: float) -> bytes:
+    """A figure as the bytes of a PNG, alike every time."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
+    return file.getvalue()
+
+
 @contextmanager
 def blank(width_in: float, height_in: float) -> Iterator[Figure]:
     """A figure to draw on, that takes the look of all of them once it is drawn."""
