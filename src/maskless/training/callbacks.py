@@ -190,3 +190,9 @@ class Best(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         # Lightning forgets the best score if the run's folder has moved since.
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+def step_of(checkpoint: Path) -> int:
+    """The training steps that were done when a checkpoint was written."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(state[DataModule.__qualname__]["step"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning import Trainer, seed_everything
@@ -26,6 +25,7 @@ from maskless.training.callbacks import (
     Quiet,
     Scores,
     quieten,
+    step_of,
 )
 from maskless.training.collapse import Collapse
 from maskless.training.health import Healthy
@@ -98,7 +98,7 @@ def train_stage(
         callbacks.append(RichProgressBar(leave=False))
     last = run.checkpoint("last", part)
     resume = resume and last.is_file()
-    run.trim_metrics(name, _step_of(last) if resume else -1)
+    run.trim_metrics(name, step_of(last) if resume else -1)
     quieten()
     trainer = Trainer(
         **hardware.trainer_arguments(adversaries=not stage.automatic_optimization),
@@ -125,8 +125,3 @@ def train_stage(
 def load_best(stage: Stage, run: Run, part: str = "") -> None:
     """Give `stage` its best weights in `run`."""
     stage.load_state_dict(torch.load(run.best_of(part), map_location="cpu", weights_only=True)["state_dict"])
-
-
-def _step_of(checkpoint: Any) -> int:
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return int(state[DataModule.__qualname__]["step"])
