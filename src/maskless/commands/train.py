@@ -58,7 +58,7 @@ def run(config: Config) -> float | None:
     refuse_problems([*sources.values(), *tests.values()])
     for source in tests.values():
         refuse_unscorable(source, "test")
-    _refuse_untrainable(stage, sources)
+    _refuse_untrainable(stage, sources, config["mpp"])
     for role, source in sources.items():
         if config["mpp"] and training_spacing(source) is None:
             print(
@@ -112,7 +112,7 @@ def _refuse_changed(run: Run, sources: Mapping[Role, Source]) -> None:
         raise UserError(f"process {run.state['pid']} is still at work on {run.path}: stop it first")
 
 
-def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
+def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source], mpp: float | None) -> None:
     """Raise UserError if there is nothing to learn from, or its augmentation or selection cannot be."""
     if stage.trains:
         for part in stage.stages:
@@ -125,7 +125,16 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
                     "from: they are counted from 0; set method.selection_from="
                 )
             pipelines = {role: Pipeline(part.augments(role), part.crop_px) for role in sources}
-            TrainingSet(sources, part.needs, pipelines, seed=0, stage="", labeller=part.labels)
+            TrainingSet(
+                sources,
+                part.needs,
+                pipelines,
+                seed=0,
+                stage="",
+                labeller=part.labels,
+                mpp=mpp,
+                powers=part.powers,
+            )
 
 
 def _train_and_score(

@@ -46,12 +46,12 @@ class SpatialPrior(Stage):
 
     What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
     told that `target` is dark in nuclei, by a weight that falls from 1 to `hint_rest`; else the gaps between
-    nuclei, of much the same size and number, are as good a solution as the nuclei. Dark is what is darker than
-    the image is on average, or, by `hint_px`, than a square of that side around it. `parted`, whether nuclei of the prior
-    that touch are parted by a line of background. `masks=2`, one mask of the positive nuclei, whose stain is
-    DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and L_C see both as one,
-    the prior's nuclei are dealt out to both at random, and what is brown of a nucleus belongs in the first.
-    `ema`, the decay of averaged weights of S, which then segment.
+    nuclei, of much the same size and number, are as good a solution as the nuclei. Dark is what is darker
+    than the image is on average, or, by `hint_px`, than a square of that side around it. `parted`, whether
+    nuclei of the prior that touch are parted by a line of background. `masks=2`, one mask of the positive
+    nuclei, whose stain is DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and
+    L_C see both as one, the prior's nuclei are dealt out to both at random, and what is brown of a nucleus
+    belongs in the first. `ema`, the decay of averaged weights of S, which then segment.
 
     Logged as `contrast` is how much darker `target` is in S(t) than elsewhere, in standard deviations of the
     image: below 0, S has found the gaps.

@@ -22,10 +22,16 @@ def local_darkness(images: Tensor, window_px: int) -> Tensor:
     nuclei beside dark ones count as much as these.
     """
     red = images[:, :1]
-    pooled = {"kernel_size": window_px, "stride": 1, "padding": window_px // 2, "count_include_pad": False}
-    mean = F.avg_pool2d(red, **pooled)
-    spread = (F.avg_pool2d(red.square(), **pooled) - mean.square()).clamp(min=1e-4).sqrt()
+    mean = _around(red, window_px)
+    spread = (_around(red.square(), window_px) - mean.square()).clamp(min=1e-4).sqrt()
     return ((mean - red) / spread).clamp(-1, 1)
+
+
+def _around(values: Tensor, window_px: int) -> Tensor:
+    """The mean of a square around each pixel, as much of it as there is."""
+    half = window_px // 2  # first along rows, then along columns: the whole square at once takes minutes
+    rows = F.avg_pool2d(values, (1, window_px), stride=1, padding=(0, half), count_include_pad=False)
+    return F.avg_pool2d(rows, (window_px, 1), stride=1, padding=(half, 0), count_include_pad=False)
 
 
 def brownness(images: Tensor) -> Tensor:
@@ -36,9 +42,9 @@ def brownness(images: Tensor) -> Tensor:
 def stain_of_masks(images: Tensor, masks: int, window_px: int = 0) -> Tensor:
     """Above 0 where a pixel may belong to a mask, below 0 elsewhere: float (B, masks, H, W).
 
-    Of one mask it is the darkness, `local_darkness` where there is a window. Of two, the first takes what is dark and brown, the second what is dark
-    and blue: the smaller of darkness and `brownness`, or its opposite, of RGB `images` (B, 3, H, W) in
-    [-1, 1].
+    Of one mask it is the darkness, `local_darkness` where there is a window. Of two, the first takes what is
+    dark and brown, the second what is dark and blue: the smaller of darkness and `brownness`, or its
+    opposite, of RGB `images` (B, 3, H, W) in [-1, 1].
     """
     dark = local_darkness(images, window_px) if window_px else darkness(images)
     if masks == 1:

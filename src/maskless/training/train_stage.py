@@ -30,6 +30,7 @@ from maskless.training.callbacks import (
 from maskless.training.collapse import Collapse
 from maskless.training.health import Healthy
 from maskless.training.prior_statistics import PriorStatistics
+from maskless.training.probes import Probes
 from maskless.training.process_errors import user_error_of
 from maskless.training.sheets import Sheets
 
@@ -73,16 +74,20 @@ def train_stage(
         labeller=stage.labels,
         left=left,
         mpp=mpp,
+        powers=stage.powers,
+        colour=stage.colour,
     )
     stage.trained_mpp = data.training.mpp
     hardware.prepare(stage)
-    epochs, best = Epochs(run, data, name), run.checkpoint("best", part)
+    probes = Probes(data, name)
+    epochs, best = Epochs(run, data, name, probes), run.checkpoint("best", part)
     statistics = PriorStatistics(run, data, name)
     callbacks: list[Callback] = [
         Quiet(),
         Address(data, seed, name),
         Healthy(run, data, name, part),
         Scores(),
+        probes,
         epochs,
         statistics,
         Sheets(run, data, name),
