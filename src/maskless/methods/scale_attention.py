@@ -61,8 +61,10 @@ class ScaleAttention(Stage):
     It needs `powers` of the main source, and works at the highest.
     """
 
+    called = "attention"
     needs = frozenset({Need(Signal.SCALES)})
     gives = frozenset({"foreground"})
+    leaves: Mapping[Signal, str] = {Signal.PROBABILITY: "foreground"}
 
     def __init__(
         self,
