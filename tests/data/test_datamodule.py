@@ -87,7 +87,9 @@ def test_each_pass_shows_every_image_once(monkeypatch: pytest.MonkeyPatch) -> No
     seen: list[str] = []
     original = module.training._read
     monkeypatch.setattr(
-        module.training, "_read", lambda role, item: seen.append(item.id) or original(role, item)
+        module.training,
+        "_read",
+        lambda role, item, scale: seen.append(item.id) or original(role, item, scale),
     )
     list(islice(module.train_dataloader(), 4))
     assert len(seen) == 12
