@@ -73,7 +73,7 @@ def halves() -> tuple[list[Tensor], dict[str, tuple[Callable, list]]]:
 
 
 def groups() -> list[tuple[Tensor, Tensor]]:
-    """The values of each process, and the groups that they are of: one on both, one on the first, two on none."""
+    """The values of each process, and their groups: one is on both, one on the first, two on none."""
     return [
         (torch.tensor([1.0, 5.0, 0.5]), torch.tensor([0, 1, 0])),
         (torch.tensor([4.0]), torch.tensor([0])),

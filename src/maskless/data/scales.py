@@ -59,7 +59,7 @@ def refuse_without_powers(source: Source, powers: Sequence[float], mpp: float | 
 
 
 def _of_scales(sample: Sample, power: float) -> np.ndarray:
-    """The image uint8 (H, W, 3) at `power` among the scales of a sample. Raises UserError if there is none."""
+    """The image uint8 (H, W, 3) at `power` among the scales of a sample, or a UserError if there is none."""
     scales = sample[Signal.SCALES]
     if power not in scales:
         has = ", ".join(f"{one:g}x" for one in sorted(scales))
