@@ -134,8 +134,8 @@ class ScaleAttention(Stage):
             losses["loss_equiv"] = self.equiv * self._equivariance(images, power, attention, tau)
         if self.scale_equiv:
             losses["loss_scale_equiv"] = self.scale_equiv * self._scale_equivariance(images, power, attention)
-        if self.global_step < self.hint_steps:
-            told = 1 - self.global_step / self.hint_steps
+        if self.hint_steps:  # later it is 0, which is logged: means over an epoch are of all its steps
+            told = max(1 - self.global_step / self.hint_steps, 0.0)
             losses["hint"] = -told * (attention.unsqueeze(1) * darkness(pixels)).mean()
         total = torch.stack(list(losses.values())).sum()
         self._log(total, losses, scores, power, attention, pixels)
