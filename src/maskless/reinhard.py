@@ -40,20 +40,26 @@ class Reinhard:
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         lab = _lab(_brightened(image))
-        flat = lab.reshape(-1, 3)
-        scale = self.std / np.maximum(flat.std(axis=0), 1e-6)
-        moved = (lab - flat.mean(axis=0)) * scale + self.mean
+        mean, std = _statistics(lab)
+        moved = (lab - mean.astype(np.float32)) * (self.std / np.maximum(std, 1e-3)).astype(
+            np.float32
+        ) + self.mean
         pixels = np.clip(moved * _UNIT + _ZERO, 0, 255).astype(np.uint8)
         return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_LAB2RGB))
 
 
 def lab_statistics(image: NDArray[np.uint8]) -> LabStatistics:
     """What `Reinhard` makes other images alike to: of RGB uint8 (H, W, 3), made bright as there."""
-    flat = _lab(_brightened(image)).reshape(-1, 3)
-    mean, std = flat.mean(axis=0), flat.std(axis=0)
+    mean, std = _statistics(_lab(_brightened(image)))
     return LabStatistics(
         (float(mean[0]), float(mean[1]), float(mean[2])), (float(std[0]), float(std[1]), float(std[2]))
     )
+
+
+def _statistics(lab: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation, (3,) each; in double precision, for there are millions of pixels."""
+    flat = lab.reshape(-1, 3)
+    return flat.mean(axis=0, dtype=np.float64), flat.std(axis=0, dtype=np.float64)
 
 
 def _brightened(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

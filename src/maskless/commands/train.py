@@ -20,6 +20,7 @@ from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.data.datamodule import TrainingSet
 from maskless.data.fingerprint import describe
 from maskless.data.scale import training_spacing
+from maskless.data.scales import finest
 from maskless.data.source import Source
 from maskless.data.transforms import Pipeline
 from maskless.errors import UserError, did_you_mean
@@ -49,9 +50,10 @@ def run(config: Config) -> float | None:
     hardware = build_hardware(config)
     sources = build_sources(config)
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
-    config["mpp"] = spacing_of(config["mpp"]) or training_spacing(sources[Role.MAIN])
     seed_networks(config["seed"])
     stage = build_method(config)
+    of_powers = finest(stage.powers) if stage.powers else None
+    config["mpp"] = spacing_of(config["mpp"]) or of_powers or training_spacing(sources[Role.MAIN])
     check_fit(config, stage.source_needs, sources)
     if given:
         given.refuse_misfit(sources[Role.MAIN], config["mpp"])

@@ -16,7 +16,7 @@ from maskless.data.derive import complete
 from maskless.data.label_cache import cached
 from maskless.data.labeller import Labeller
 from maskless.data.scale import at_spacing, training_spacing
-from maskless.data.scales import at_power, finest, refuse_without_powers
+from maskless.data.scales import at_power, finest, read_for_scales, refuse_without_powers
 from maskless.data.source import Source
 from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
@@ -42,7 +42,8 @@ class TrainingSet(Dataset):
 
     Where the main source's scales are needed, sample n is a crop of an image at one of the objective
     `powers`, the (n mod how many)-th, so that every batch of a multiple of that has as many of each: its
-    `image`, and as `scales` the number of its power, int64 (). `colour` is what is done to the colours of
+    `image`, and as `scales` the number of its power, int64 (). The image is that of the source's scales where
+    it stores them, else the source's image made smaller. `colour` is what is done to the colours of
     each whole image of the main source, uint8 (H, W, 3), on reading.
     """
 
@@ -119,11 +120,12 @@ class TrainingSet(Dataset):
     def _whole(self, role: Role, item: Item) -> Sample:
         """What the source has of an image, and what an earlier stage has left of it."""
         wanted = [signal for signal in self.signals[role] if signal not in self.left]
-        wanted = [Signal.IMAGE if signal is Signal.SCALES else signal for signal in wanted]
-        sample = complete(self.sources[role].read(item, wanted), wanted)
+        source = self.sources[role]
+        wanted = [read_for_scales(source) if signal is Signal.SCALES else signal for signal in wanted]
+        sample = complete(source.read(item, wanted), wanted)
         if role is Role.MAIN:
-            if self.colour and Signal.IMAGE in sample.signals:
-                sample.signals[Signal.IMAGE] = self.colour(sample[Signal.IMAGE])
+            if self.colour:
+                _recolour(sample, self.colour)
             maps = {signal: np.load(folder / f"{item.id}.npy") for signal, folder in self.left.items()}
             sample.signals.update(maps)
         return sample
@@ -146,6 +148,14 @@ class TrainingSet(Dataset):
 
 def _where_all_are(source: Source) -> str:
     return ": split=all_train has all of them there" if "all_train" in source.splits() else ""
+
+
+def _recolour(sample: Sample, colour: Colour) -> None:
+    """Change the colours of the image of a sample, and of those at each of its powers, in place."""
+    if Signal.IMAGE in sample.signals:
+        sample.signals[Signal.IMAGE] = colour(sample[Signal.IMAGE])
+    if Signal.SCALES in sample.signals:
+        sample.signals[Signal.SCALES] = {p: colour(image) for p, image in sample[Signal.SCALES].items()}
 
 
 def _size(sample: Sample) -> int:

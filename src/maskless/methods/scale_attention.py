@@ -136,8 +136,8 @@ class ScaleAttention(Stage):
             losses["loss_equiv"] = self.equiv * self._equivariance(images, power, attention, tau)
         if self.scale_equiv:
             losses["loss_scale_equiv"] = self.scale_equiv * self._scale_equivariance(images, power, attention)
-        if self.global_step < self.hint_steps:
-            told = 1 - self.global_step / self.hint_steps
+        if self.hint_steps:  # later it is 0, which is logged: means over an epoch are of all its steps
+            told = max(1 - self.global_step / self.hint_steps, 0.0)
             losses["hint"] = -told * (attention.unsqueeze(1) * darkness(pixels)).mean()
         total = torch.stack(list(losses.values())).sum()
         self._log(total, losses, scores, power, attention, pixels)
@@ -185,7 +185,7 @@ class ScaleAttention(Stage):
 
     def _scale_equivariance(self, images: Tensor, power: Tensor, attention: Tensor) -> Tensor:
         """The mean over the higher powers of the MSE between A, halved, and A of the halved images."""
-        halved = F.interpolate(images, scale_factor=0.5, mode="bilinear", antialias=True)
+        halved = F.interpolate(images, scale_factor=0.5, mode="bilinear")
         of_whole = F.interpolate(attention.unsqueeze(1), scale_factor=0.5, mode="bilinear").squeeze(1)
         with torch.no_grad():
             of_halved = self._attention(self.f(halved).float(), self._running((power - 1).clamp(min=0)))
@@ -202,19 +202,21 @@ class ScaleAttention(Stage):
         attention: Tensor,
         pixels: Tensor,
     ) -> None:
-        """Losses, G's accuracy, the share that is lit at each power, and how much darker that is."""
+        """Losses, G's accuracy, the share that is lit at each power, and how much darker that is.
+
+        The same names at each step and on each process, for they are averaged over both: of a power that no
+        process has an image of, the share of the images that there are.
+        """
         lit = attention.detach().mean((1, 2))
+        of_power, number = mean_by_group(lit, power, len(self.powers))
+        of_power = torch.where(number > 0, of_power, lit.mean())
         self.log_dict(
             {
                 "loss": total,
                 **losses,
                 "accuracy": (scores.argmax(1) == power).float().mean(),
                 "contrast": contrast(attention.detach().unsqueeze(1), darkness(pixels)),
-                **{
-                    f"lit_{p:g}x": lit[power == k].mean()
-                    for k, p in enumerate(self.powers)
-                    if bool((power == k).any())
-                },
+                **{f"lit_{p:g}x": share for p, share in zip(self.powers, of_power, strict=True)},
             }
         )
 
@@ -257,7 +259,7 @@ def _percentiles(eta: Any) -> tuple[float, float] | None:
     """The range of eta, twice the same if it is one number; None if it follows the haematoxylin."""
     if eta == "haematoxylin":
         return None
-    wanted = [eta] if isinstance(eta, (int, float)) else list(eta)
+    wanted = list(eta) if isinstance(eta, Sequence) else [eta]
     numbers = all(isinstance(one, (int, float)) for one in wanted)
     if not (numbers and len(wanted) in (1, 2) and min(wanted) > 0 and max(wanted) < 100) or wanted != sorted(
         wanted

@@ -213,8 +213,8 @@ class SpatialPrior(Stage):
             one = mask if self.views == 1 else self._segmented(part["other"])
             apart = (union(one) - union(self._segmented(part["view"]))).abs()
             losses["loss_c"] = self.consistency * apart.mean()
-        told = max(1 - self.global_step / self.hint_steps, self.hint_rest) if self.hint_steps else 0.0
-        if told > 0:
+        if self.hint_steps:  # later it may be 0, which is logged: means over an epoch are of all its steps
+            told = max(1 - self.global_step / self.hint_steps, self.hint_rest)
             losses["hint"] = -told * (mask * stain_of_masks(part["target"], self.masks, self.hint_px)).mean()
         if self.masks == 2:
             positive = (mask[:, :1] - mask[:, 1:]) * union(mask).detach()
