@@ -427,3 +427,31 @@ def test_mock_segmenter_gives_the_same_awkward_nuclei(mock_segmenter):
     assert (labels[0] == EDGE).any()
     assert labels[-1, -1] > 0
     assert (labels == PIXEL).sum() == 1
+
+
+def test_colours_are_changed_once_for_the_whole_image_before_windows_and_resampling():
+    seen = []
+
+    def relative(image):
+        """Of which every window by itself would make something else."""
+        seen.append(image.copy())
+        return (image - image.min()).astype(np.uint8)
+
+    image = np.clip(field((90, 130)) // 2 + np.linspace(40, 120, 130, dtype=np.uint8)[None, :, None], 0, 255)
+    image = image.astype(np.uint8)
+    settings = {"window_px": 48, "overlap_px": 16, "multiple_px": 8, "mpp": 0.5}
+    for mpp in (0.5, 0.25):
+        seen.clear()
+        changed = segmenter(Small(), colour=relative, **settings).maps(image, mpp=mpp)
+        (whole,) = seen
+        np.testing.assert_array_equal(whole, image)
+        expected = segmenter(Small(), **settings).maps(relative(image), mpp=mpp)
+        np.testing.assert_array_equal(changed["foreground"], expected["foreground"])
+
+
+def test_nuclei_are_found_in_the_changed_colours():
+    image, sees_white = drawn(np.pad(np.ones((20, 20), int), 20))
+    assert segmenter(**sees_white).segment(image).max() == 1
+    inverted = segmenter(**sees_white, colour=lambda pixels: 255 - pixels).segment(image)
+    assert inverted[0, 0] == 1
+    assert inverted[30, 30] == 0

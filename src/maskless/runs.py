@@ -225,8 +225,7 @@ class Run:
         `described` is as in data.json. Sources other than the run's own are kept in scored.json by label.
         """
         scored = self.scored
-        # The main source, which is the first, has its name for itself.
-        known = {**scored, **{str(data["name"]): data for data in reversed(list(self.data.values()))}}
+        known = {**scored, **by_name(self.data)}
         for label, data in known.items():
             if (data["name"], data["sha256"]) == (described["name"], described["sha256"]):
                 return label
@@ -295,6 +294,11 @@ class Run:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def by_name(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The sources of `Run.data` by their names; where two roles have one, the main source, which is first."""
+    return {str(described.get("name")): described for described in reversed(list(data.values()))}
 
 
 @contextmanager

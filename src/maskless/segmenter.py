@@ -50,7 +50,8 @@ class MapSegmenter:
     that of one large window if the network's receptive radius is at most overlap_px / 4. 'own' runs the chain
     in each window and gives each nucleus one owner (`seams.stitch`), for maps like embeddings that mean
     nothing beside those of another window. `average` is test-time averaging over 4 flips or all 8 symmetries
-    of the square, for maps of scalars and for 'blend'.
+    of the square, for maps of scalars and for 'blend'. `colour` is what is done to the colours of the whole
+    image first, uint8 (H, W, 3), so that all windows see the same change.
 
     Raises UserError for settings that cannot work, for images that are not uint8 (H, W, 3), and for maps and
     labels of another shape than their window's.
@@ -73,6 +74,7 @@ class MapSegmenter:
         batch: int = 1,
         autocast: torch.dtype | None = None,
         channels_last: bool = False,
+        colour: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         if join not in ("blend", "own"):
             raise UserError(f"join={join!r} must be 'blend' or 'own'")
@@ -85,6 +87,7 @@ class MapSegmenter:
         if batch < 1:
             raise UserError(f"batch={batch} windows must be at least 1")
         self.predict, self.chain, self.join, self.average = predict, chain, join, average
+        self.colour = colour
         self.tiling = Tiling(window_px, overlap_px, multiple_px)
         self.mpp = spacing_of(mpp)
         self.device, self.batch, self.autocast = torch.device(device), batch, autocast
@@ -96,7 +99,7 @@ class MapSegmenter:
 
     def segment(self, image: np.ndarray, mpp: float | None = None) -> np.ndarray:
         """Instances int32 (H, W), ids 1..N, of RGB uint8 (H, W, 3) at `mpp` µm/px (None: as trained)."""
-        resampled = self._at_trained_spacing(image, mpp)
+        resampled = self._prepared(image, mpp)
         if self.join == "blend":
             labels = self._labels(self._joined(resampled))
         else:
@@ -107,11 +110,31 @@ class MapSegmenter:
 
     def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The joined maps by name, float32 (H, W) or (C, H, W); with 'own', each pixel from one window."""
-        joined = self._joined(self._at_trained_spacing(image, mpp))
+        joined = self._joined(self._prepared(image, mpp))
         return {name: _resized_map(values, image.shape[:2]) for name, values in joined.items()}
 
-    def _at_trained_spacing(self, image: np.ndarray, mpp: float | None) -> np.ndarray:
+    def steps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
+        """The joined maps and then each result of the chain by name, (H, W) or (C, H, W), as in `maps`.
+
+        Raises UserError where there is no such chain for the whole image: with 'own', and with a chain that
+        has no `results`.
+        """
+        if self.join == "own" or not hasattr(self.chain, "results"):
+            raise UserError(
+                "this method has no post-processing chain of the whole image whose steps could be shown"
+            )
+        maps = self._joined(self._prepared(image, mpp))
+        found = {**maps, **self.chain.results(maps)}
+        shape = image.shape[:2]
+        return {
+            name: resized_labels(values, shape) if values.dtype.kind in "biu" else _resized_map(values, shape)
+            for name, values in found.items()
+        }
+
+    def _prepared(self, image: np.ndarray, mpp: float | None) -> np.ndarray:
+        """The whole image in the colours, and at the pixel spacing, of the training."""
         _check_image(image)
+        image = self.colour(image) if self.colour else image
         spacing = spacing_of(mpp)
         if spacing is None or self.mpp is None:
             return image

@@ -35,7 +35,11 @@ class Role(StrEnum):
 IGNORE = 255
 
 #: A signal that a reader need not store, because it follows from another one.
-DERIVED_FROM: Mapping[Signal, Signal] = {Signal.MASK: Signal.INSTANCES, Signal.POINTS: Signal.INSTANCES}
+DERIVED_FROM: Mapping[Signal, Signal] = {
+    Signal.MASK: Signal.INSTANCES,
+    Signal.POINTS: Signal.INSTANCES,
+    Signal.SCALES: Signal.IMAGE,
+}
 
 
 def with_derived(offered: Collection[Signal]) -> frozenset[Signal]:

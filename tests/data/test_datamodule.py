@@ -4,9 +4,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from disc_source import RADIUS_UM, Discs
 
 from maskless.data.datamodule import DataModule
 from maskless.data.readers.synthetic import Synthetic
+from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.methods.supervised import Supervised
 from maskless.signals import Need, Role, Signal
@@ -87,7 +89,9 @@ def test_each_pass_shows_every_image_once(monkeypatch: pytest.MonkeyPatch) -> No
     seen: list[str] = []
     original = module.training._read
     monkeypatch.setattr(
-        module.training, "_read", lambda role, item: seen.append(item.id) or original(role, item)
+        module.training,
+        "_read",
+        lambda role, item, scale: seen.append(item.id) or original(role, item, scale),
     )
     list(islice(module.train_dataloader(), 4))
     assert len(seen) == 12
@@ -152,3 +156,98 @@ def test_annotation_comes_with_the_region_in_which_it_is_complete() -> None:
     assert set(drawn) == {Signal.IMAGE, Signal.INSTANCES, Signal.REGION}
     assert not drawn[Signal.REGION][:, :32].any()
     assert drawn[Signal.REGION][:, 32:].all()
+
+
+def scales(source: Source | None = None, powers: tuple[float, ...] = (10, 20, 40), **arguments) -> DataModule:
+    source = source or Synthetic(size_px=64, tiles={"train": 4})
+    settings = {"stage": "s", "seed": 3, "augment": {}, "crop_px": 16, "batch": 6, "steps": 2, **arguments}
+    return DataModule({Role.MAIN: source}, {Need(Signal.SCALES)}, powers=powers, **settings)
+
+
+def batches(module: DataModule) -> list[dict[Signal, torch.Tensor]]:
+    return [batch[Role.MAIN] for batch in module.train_dataloader()]
+
+
+@pytest.mark.parametrize(("powers", "batch"), [((10, 20, 40), 6), ((10, 40), 4)])
+def test_a_batch_has_as_many_images_of_each_power(powers: tuple[float, ...], batch: int) -> None:
+    for drawn in batches(scales(powers=powers, batch=batch)):
+        assert set(drawn) == {Signal.IMAGE, Signal.SCALES}
+        assert drawn[Signal.IMAGE].shape == (batch, 16, 16, 3)
+        assert drawn[Signal.SCALES].tolist() == [n % len(powers) for n in range(batch)]
+
+
+def test_each_image_is_of_the_power_that_it_is_said_to_be() -> None:
+    """Discs of 12 µm, whole in the crop: at each power they cover as many pixels as they should."""
+    drawn = batches(scales(Discs({"a": 0.25, "b": 0.25}), crop_px=240, steps=1))[0]
+    for image, power in zip(drawn[Signal.IMAGE], drawn[Signal.SCALES].tolist(), strict=True):
+        middle = image[:, 120, 0] < 128  # smaller fields are continued by reflection
+        runs = np.diff(np.flatnonzero(np.diff(middle.int().numpy(), prepend=0, append=0)))[::2]
+        assert np.abs(runs - 2 * RADIUS_UM / (10 / [10, 20, 40][power])).min() <= 1
+
+
+def test_the_same_tissue_is_shown_at_each_power_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, seen = scales(batch=6, steps=4), []
+    original = module.training._read
+    monkeypatch.setattr(
+        module.training,
+        "_read",
+        lambda role, item, scale: seen.append((item.id, scale)) or original(role, item, scale),
+    )
+    batches(module)
+    assert [scale for _, scale in seen] == [0, 1, 2] * 8
+    items = [item for item, _ in seen]
+    assert items[0::3] == items[1::3] == items[2::3]
+    assert len(set(items[:12])) == 4
+
+
+def test_scales_do_not_depend_on_loader_workers_or_processes() -> None:
+    one = batches(scales(augment=dict.fromkeys(Role, AUGMENT)))
+    for module in (scales(augment=dict.fromkeys(Role, AUGMENT), workers=2),):
+        for here, there in zip(one, batches(module), strict=True):
+            assert all(torch.equal(here[signal], there[signal]) for signal in here)
+    ranks = [
+        batches(on_rank(scales(augment=dict.fromkeys(Role, AUGMENT), batch=3), rank, 2)) for rank in (0, 1)
+    ]
+    for whole, even, odd in zip(one, *ranks, strict=True):
+        for signal, values in whole.items():
+            assert torch.equal(values[0::2], even[signal])
+            assert torch.equal(values[1::2], odd[signal])
+
+
+def test_stored_scales_reach_the_crops_and_are_trained_at_the_finest() -> None:
+    source = Synthetic(size_px=32, tiles={"train": 1})
+    module = scales(source, crop_px=8)
+    assert module.training.mpp == 0.25
+    stored = source.read(source.items("train")[0], [Signal.SCALES])[Signal.SCALES]
+    for n, power in enumerate((10.0, 20.0, 40.0)):
+        crop = module.training[n][Role.MAIN][Signal.IMAGE].numpy()
+        windows = np.lib.stride_tricks.sliding_window_view(stored[power], (8, 8, 3))
+        assert (windows == crop).all(axis=(-3, -2, -1)).any()
+
+
+def test_neither_truth_nor_anything_else_is_read_for_scales() -> None:
+    source = Blind(size_px=64, tiles={"train": 2, "val": 1})
+    assert len(batches(scales(source))) == 2
+
+
+@pytest.mark.parametrize("source", [Synthetic(size_px=64, tiles={"train": 2}), Discs({"a": 0.25})])
+def test_colours_of_whole_images_are_changed_once_at_every_power(source: Source) -> None:
+    seen = []
+
+    def inverted(image: np.ndarray) -> np.ndarray:
+        seen.append(image.shape)
+        return 255 - image
+
+    for plain, changed in zip(batches(scales(source)), batches(scales(source, colour=inverted)), strict=True):
+        apart = (255 - plain[Signal.IMAGE].int() - changed[Signal.IMAGE].int()).abs()
+        assert apart.max() <= 1  # area means are rounded
+    assert min(min(shape[:2]) for shape in seen) >= 16  # whole images, not crops
+
+
+def test_scales_that_cannot_be_are_refused_before_training() -> None:
+    with pytest.raises(UserError, match="a states neither µm/px nor power"):
+        scales(Discs({"a": None}))
+    with pytest.raises(UserError, match="would be made up"):
+        scales(Discs({"a": 0.5}))
+    with pytest.raises(UserError, match="does not go with the powers"):
+        scales(mpp=1.0)

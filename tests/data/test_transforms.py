@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from maskless.address import generator
-from maskless.data.transforms import Pipeline
+from maskless.data.transforms import HEDJitter, Pipeline, hed_jittered
 from maskless.errors import UserError
 from maskless.signals import Signal
 
@@ -89,3 +89,43 @@ def test_a_field_is_halved_only_where_the_crop_stays_full(side: int, halves: boo
     assert drawn.shape == (64, 64)
     assert len(np.unique(drawn)) == 64 * 64
     assert (drawn[0, 1] - drawn[0, 0] > 1) == halves
+
+
+def test_hed_jitter_as_printed() -> None:
+    factors = np.full(3, 1.03)
+    found = hed_jittered(np.array([0.5, 0.3, 0.6]), factors)
+    np.testing.assert_allclose(found, [0.569675, 0.358195, 0.675608], atol=1e-6)
+    colour = np.rint(255 * np.array([0.5, 0.3, 0.6])).astype(np.uint8).reshape(1, 1, 3)
+    by_density = HEDJitter(formula="density").apply(colour, factors.astype(np.float32))
+    np.testing.assert_allclose(by_density[0, 0] / 255, [0.489710, 0.289358, 0.590875], atol=0.004)
+    np.testing.assert_array_equal(by_density, np.rint(255 * (colour / 255) ** 1.03))
+
+
+@pytest.mark.parametrize("formula", ["shifted", "density"])
+def test_hed_jitter_takes_each_stain_by_itself(formula: str) -> None:
+    colour = np.full((1, 1, 3), 140, np.uint8)
+    jitter = HEDJitter(formula=formula)
+    factors = np.eye(3, dtype=np.float32) * 0.1 + 1
+    changes = [jitter.apply(colour, one)[0, 0].astype(int) - 140 for one in factors]
+    assert np.linalg.matrix_rank(np.array(changes)) == 3
+    np.testing.assert_array_equal(jitter.apply(colour, np.ones(3, np.float32)), colour)
+
+
+def test_white_is_moved_by_the_shifted_formula_alone() -> None:
+    white = np.full((32, 32, 3), 255, np.uint8)
+
+    def drawn(formula: str) -> np.ndarray:
+        pipeline = Pipeline({"hed": {"step": "HEDJitter", "sigma": 0.03, "formula": formula}}, 32)
+        found = [pipeline({Signal.IMAGE: white}, generator(n))[Signal.IMAGE] for n in range(20)]
+        return np.stack(found)[:, 0, 0] / 255
+
+    assert (drawn("density") == 1).all()
+    shifted = drawn("shifted")
+    assert 0.02 < shifted.std() < 0.1
+    assert len(np.unique(shifted, axis=0)) > 10  # another draw for each tile
+
+
+@pytest.mark.parametrize("wrong", [{"sigma": -0.1}, {"formula": "hsv"}])
+def test_a_hed_jitter_that_cannot_be_is_named(wrong: dict) -> None:
+    with pytest.raises(UserError, match="augment step 'hed' cannot be built: sigma="):
+        Pipeline({"hed": {"step": "HEDJitter", **wrong}}, 32)

@@ -10,6 +10,7 @@ from torch import distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from maskless.losses import batch_dice_loss, discriminative_loss, mean_over_processes, partial_cross_entropy
+from maskless.losses.attention import mean_by_group
 
 Result = dict[str, tuple[Tensor, Tensor]]
 
@@ -71,6 +72,14 @@ def halves() -> tuple[list[Tensor], dict[str, tuple[Callable, list]]]:
     return images, cases
 
 
+def groups() -> list[tuple[Tensor, Tensor]]:
+    """The values of each process, and their groups: one is on both, one on the first, two on none."""
+    return [
+        (torch.tensor([1.0, 5.0, 0.5]), torch.tensor([0, 1, 0])),
+        (torch.tensor([4.0]), torch.tensor([0])),
+    ]
+
+
 def network() -> nn.Module:
     torch.manual_seed(1)
     return nn.Conv2d(3, 4, 3, padding=1).double()
@@ -92,6 +101,7 @@ def one_rank(rank: int, folder: Path) -> None:
         value = loss.detach().clone()
         dist.all_reduce(value)
         results[name] = (value / 2, gradient_of(module))
+    results["means by group"] = mean_by_group(*groups()[rank], 4)
     torch.save(results, folder / f"{rank}.pt")
     dist.destroy_process_group()
 
@@ -143,6 +153,14 @@ def test_several_means_in_one_exchange(ranks: list[Result]) -> None:
     expected.backward()
     for result in ranks:
         torch.testing.assert_close(result["two means"], (expected.detach(), gradient_of(module)))
+
+
+def test_means_by_group_on_two_processes_are_those_of_all_values(ranks: list[Result]) -> None:
+    values, of_group = (torch.cat(parts) for parts in zip(*groups(), strict=True))
+    expected = mean_by_group(values, of_group, 4)
+    assert expected[0].tolist() == pytest.approx([5.5 / 3, 5, 0, 0])
+    for result in ranks:
+        torch.testing.assert_close(result["means by group"], expected)
 
 
 def test_on_one_process_it_is_the_mean() -> None:

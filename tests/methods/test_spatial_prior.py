@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from torch import Tensor, nn
 
 from maskless.errors import UserError
 from maskless.methods.image_pool import ImagePool
 from maskless.methods.prior_masks import parted, stained, union
 from maskless.methods.spatial_prior import SpatialPrior
-from maskless.methods.stain_hints import brownness, contrast, darkness, stain_of_masks
+from maskless.methods.stain_hints import brownness, contrast, darkness, local_darkness, stain_of_masks
 from maskless.networks.h_dab import colour_augmented, haematoxylin_only
 from maskless.postprocess.chain import Chain
 from maskless.signals import Need, Role, Signal
@@ -172,8 +173,58 @@ def test_the_hint_is_told_at_first_and_no_part_of_the_loss() -> None:
     assert "hint" not in Ground(method()).step(batch_of())
     assert first["loss"] == pytest.approx(first["loss_g"] + first["loss_r"] + first["loss_c"], rel=1e-5)
     told.stage._trainer.global_step = 2
-    told.logged.clear()
-    assert "hint" not in told.step(batch_of())
+    assert told.step(batch_of())["hint"] == 0
+
+
+def test_what_stays_of_the_hint_is_never_less() -> None:
+    def told(global_step: int, **settings) -> float:
+        ground = Ground(method(hint_steps=4, **settings))
+        ground.stage._trainer.global_step = global_step
+        return ground.step(batch_of())["hint"]
+
+    first = told(0)
+    assert told(0, hint_rest=0.4) == pytest.approx(first)
+    assert told(2, hint_rest=0.4) == pytest.approx(first / 2, rel=1e-4)
+    for later in (3, 4, 1000):
+        assert told(later, hint_rest=0.4) == pytest.approx(0.4 * first, rel=1e-4)
+
+
+@pytest.mark.parametrize("window_px", [1, 3, 7, 31])
+def test_darkness_beside_what_surrounds_a_pixel_as_written_out(window_px: int) -> None:
+    images = torch.rand(2, 3, 12, 17, generator=torch.Generator().manual_seed(3)).double() * 2 - 1
+    half = window_px // 2
+
+    def mean_of(values: np.ndarray) -> np.ndarray:
+        """Of as much of each square as there is: sums of zeros and ones beyond the border."""
+        total, there = (
+            ndimage.uniform_filter(np.pad(one, half), window_px, mode="constant")[
+                half : half + 12, half : half + 17
+            ]
+            for one in (values, np.ones_like(values))
+        )
+        return total / there
+
+    for image, found in zip(images.numpy(), local_darkness(images, window_px), strict=True):
+        red = image[0]
+        mean = mean_of(red)
+        spread = np.sqrt(np.maximum(mean_of(red**2) - mean**2, 1e-4))
+        np.testing.assert_allclose(found[0], np.clip((mean - red) / spread, -1, 1), atol=1e-6)
+
+
+def test_pale_nuclei_beside_dark_ones_are_dark_beside_their_surroundings() -> None:
+    red = torch.full((1, 3, 60, 60), 0.6)
+    red[..., :30] = -0.8  # dark tissue all over the left half
+    red[..., 25:30, 42:47] = 0.3  # a pale nucleus in the bright half
+    at = (0, 0, 27, 44)
+    assert local_darkness(red, 21)[at] == 1
+    assert darkness(red)[at] < 0
+    assert torch.equal(stain_of_masks(red, 1, 21), local_darkness(red, 21))
+    assert torch.equal(stain_of_masks(red, 1), darkness(red))
+
+
+def test_the_hint_is_of_the_square_that_is_asked_for() -> None:
+    near, whole = (Ground(method(hint_steps=4, hint_px=px)).step(batch_of())["hint"] for px in (5, 0))
+    assert near != pytest.approx(whole, rel=0.01)
 
 
 def test_touching_nuclei_of_the_prior_are_parted() -> None:
@@ -292,6 +343,8 @@ def test_a_pool_goes_on_from_a_checkpoint() -> None:
         ({"pool": -1}, "0 or more"),
         ({"ema": 1.0}, "ema is below 1"),
         ({"views": 3}, "views and masks are 1 or 2"),
+        ({"hint_px": 30}, "hint_px=30 must be odd"),
+        ({"hint_rest": -0.1}, "hint_rest=-0.1: 0 or more"),
     ],
 )
 def test_settings_that_cannot_be(wrong: dict, said: str) -> None:

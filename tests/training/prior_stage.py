@@ -14,6 +14,7 @@ from maskless.runs import Run
 from maskless.signals import Need, Role, Signal
 from maskless.training.atomic_checkpoints import AtomicCheckpoints
 from maskless.training.callbacks import Address, Epochs, LastCheckpoint, quieten
+from maskless.training.probes import Probes
 from maskless.training.train_stage import seed_networks
 
 CROP_PX = 48
@@ -106,7 +107,7 @@ def fit(
         max_epochs=stage.epochs,
         callbacks=[
             Address(data, 0, "toy") if addressed else Steps(data),
-            Epochs(run, data, "toy"),
+            Epochs(run, data, "toy", Probes(data, "toy")),
             *callbacks,
             LastCheckpoint(last, data, every),
         ],

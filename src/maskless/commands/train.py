@@ -20,6 +20,7 @@ from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.data.datamodule import TrainingSet
 from maskless.data.scale import training_spacing
+from maskless.data.scales import finest
 from maskless.data.source import Source
 from maskless.data.transforms import Pipeline
 from maskless.errors import UserError, did_you_mean
@@ -49,16 +50,17 @@ def run(config: Config) -> float | None:
     hardware = build_hardware(config)
     sources = build_sources(config)
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
-    config["mpp"] = spacing_of(config["mpp"]) or training_spacing(sources[Role.MAIN])
     seed_networks(config["seed"])
     stage = build_method(config)
+    of_powers = finest(stage.powers) if stage.powers else None
+    config["mpp"] = spacing_of(config["mpp"]) or of_powers or training_spacing(sources[Role.MAIN])
     check_fit(config, stage.source_needs, sources)
     if given:
         given.refuse_misfit(sources[Role.MAIN], config["mpp"])
     refuse_problems([*sources.values(), *tests.values()])
     for source in tests.values():
         refuse_unscorable(source, "test")
-    _refuse_untrainable(stage, sources)
+    _refuse_untrainable(stage, sources, config["mpp"])
     _say_unchosen(stage, sources[Role.MAIN])
     for role, source in sources.items():
         if config["mpp"] and training_spacing(source) is None:
@@ -113,7 +115,7 @@ def _refuse_changed(run: Run, sources: Mapping[Role, Source], stage: Stage) -> N
         raise UserError(f"process {run.state['pid']} is still at work on {run.path}: stop it first")
 
 
-def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
+def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source], mpp: float | None) -> None:
     """Raise UserError if there is nothing to learn from, or its augmentation or selection cannot be."""
     if stage.trains:
         for part in stage.stages:
@@ -126,7 +128,16 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source]) -> None:
                     "from: they are counted from 0; set method.selection_from="
                 )
             pipelines = {role: Pipeline(part.augments(role), part.crop_px) for role in sources}
-            TrainingSet(sources, part.needs, pipelines, seed=0, stage="", labeller=part.labels)
+            TrainingSet(
+                sources,
+                part.needs,
+                pipelines,
+                seed=0,
+                stage="",
+                labeller=part.labels,
+                mpp=mpp,
+                powers=part.powers,
+            )
 
 
 def _say_unchosen(stage: Stage, source: Source) -> None:

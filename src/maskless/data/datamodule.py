@@ -1,7 +1,7 @@
 """The one DataModule: samples by address, whole images for validation."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from maskless.data.derive import complete
 from maskless.data.label_cache import cached
 from maskless.data.labeller import Labeller
 from maskless.data.scale import at_spacing, training_spacing
+from maskless.data.scales import at_power, finest, read_for_scales, refuse_without_powers
 from maskless.data.source import Source
 from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
@@ -23,6 +24,8 @@ from maskless.signals import IGNORE, Item, Need, Role, Sample, Signal
 
 #: Decoded images that are kept, by all loading processes together, so that a small data set is read once.
 CACHE_BYTES = 2 * 2**30
+#: What is done to the colours of a whole image, RGB uint8 (H, W, 3).
+Colour = Callable[[np.ndarray], np.ndarray]
 
 
 class TrainingSet(Dataset):
@@ -36,6 +39,12 @@ class TrainingSet(Dataset):
     A `labeller` makes of each whole image of the main source what is learnt instead of what it `needs`; with
     it, what lies outside a region is ignored. `left` has the folder of each map that an earlier stage has
     left, ITEM.npy an image.
+
+    Where the main source's scales are needed, sample n is a crop of an image at one of the objective
+    `powers`, the (n mod how many)-th, so that every batch of a multiple of that has as many of each: its
+    `image`, and as `scales` the number of its power, int64 (). The image is that of the source's scales where
+    it stores them, else the source's image made smaller. `colour` is what is done to the colours of
+    each whole image of the main source, uint8 (H, W, 3), on reading.
     """
 
     def __init__(
@@ -49,7 +58,10 @@ class TrainingSet(Dataset):
         labeller: Labeller | None = None,
         left: Mapping[Signal, Path] | None = None,
         mpp: float | None = None,
+        powers: Sequence[float] = (),
+        colour: Colour | None = None,
     ) -> None:
+        self.powers, self.colour = tuple(powers), colour
         self.pipelines, self.seed, self.stage, self.cache_bytes = pipelines, seed, stage, cache_bytes
         self.labeller, self.left = labeller, dict(left or {})
         self.sources = {role: sources[role] for role in sorted({need.role for need in needs})}
@@ -57,10 +69,14 @@ class TrainingSet(Dataset):
         for role, signals in self.signals.items():
             if Signal.REGION in self.sources[role].offers and set(signals) - {Signal.IMAGE}:
                 self.signals[role] = sorted({*signals, Signal.REGION})
+        if Signal.SCALES in self.signals.get(Role.MAIN, ()):
+            refuse_without_powers(sources[Role.MAIN], self.powers, mpp)
+            mpp = finest(self.powers)
         self.mpp = mpp or (training_spacing(sources[Role.MAIN]) if Role.MAIN in sources else None)
         self.items = {role: source.items("train") for role, source in self.sources.items()}
         for role, items in self.items.items():
-            for signal in set(self.signals[role]) - {Signal.IMAGE, *ON_GRID, *self._consumed(role)}:
+            carried = {Signal.IMAGE, Signal.SCALES, *ON_GRID, *self._consumed(role)}
+            for signal in set(self.signals[role]) - carried:
                 raise UserError(
                     f"training crops cannot carry {signal} yet: they carry image, {', '.join(ON_GRID)}"
                 )
@@ -70,24 +86,32 @@ class TrainingSet(Dataset):
                     f"{self.sources[role].split!r}, which the {role} role needs"
                     f"{_where_all_are(self.sources[role])}"
                 )
-        self._cache: OrderedDict[tuple[Role, str], Sample] = OrderedDict()
+        self._cache: OrderedDict[tuple[Role, str, int], Sample] = OrderedDict()
         self._cached_bytes = 0
 
     def __getitem__(self, n: int) -> dict[Role, dict[Signal, Tensor]]:
         return {role: self._draw(role, n) for role in self.sources}
 
     def _draw(self, role: Role, n: int) -> dict[Signal, Tensor]:
-        items = self.items[role]
-        sample = self._read(role, items[item_of(n, len(items), self.seed, self.stage, role)])
+        items, scaled = self.items[role], Signal.SCALES in self.signals[role]
+        k, scale = divmod(n, len(self.powers)) if scaled else (n, 0)
+        sample = self._read(role, items[item_of(k, len(items), self.seed, self.stage, role)], scale)
         drawn = self.pipelines[role](sample.signals, generator(self.seed, self.stage, role, n))
-        return {signal: torch.from_numpy(array) for signal, array in drawn.items()}
+        tensors = {signal: torch.from_numpy(array) for signal, array in drawn.items()}
+        return {**tensors, Signal.SCALES: torch.tensor(scale)} if scaled else tensors
 
-    def _read(self, role: Role, item: Item) -> Sample:
-        key = (role, item.id)
+    def _read(self, role: Role, item: Item, scale: int) -> Sample:
+        """The whole image with its signals, at the spacing of the training or at the power of that number."""
+        key = (role, item.id, scale)
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        sample = self._cache[key] = self._labelled(role, at_spacing(self._whole(role, item), self.mpp))
+        sample = self._whole(role, item)
+        if Signal.SCALES in self.signals[role]:
+            sample = at_power(sample, self.powers[scale])
+        else:
+            sample = self._labelled(role, at_spacing(sample, self.mpp))
+        self._cache[key] = sample
         self._cached_bytes += _size(sample)
         while self._cached_bytes > self.cache_bytes and len(self._cache) > 1:
             self._cached_bytes -= _size(self._cache.popitem(last=False)[1])
@@ -96,8 +120,12 @@ class TrainingSet(Dataset):
     def _whole(self, role: Role, item: Item) -> Sample:
         """What the source has of an image, and what an earlier stage has left of it."""
         wanted = [signal for signal in self.signals[role] if signal not in self.left]
-        sample = complete(self.sources[role].read(item, wanted), wanted)
+        source = self.sources[role]
+        wanted = [read_for_scales(source) if signal is Signal.SCALES else signal for signal in wanted]
+        sample = complete(source.read(item, wanted), wanted)
         if role is Role.MAIN:
+            if self.colour:
+                _recolour(sample, self.colour)
             maps = {signal: np.load(folder / f"{item.id}.npy") for signal, folder in self.left.items()}
             sample.signals.update(maps)
         return sample
@@ -120,6 +148,14 @@ class TrainingSet(Dataset):
 
 def _where_all_are(source: Source) -> str:
     return ": split=all_train has all of them there" if "all_train" in source.splits() else ""
+
+
+def _recolour(sample: Sample, colour: Colour) -> None:
+    """Change the colours of the image of a sample, and of those at each of its powers, in place."""
+    if Signal.IMAGE in sample.signals:
+        sample.signals[Signal.IMAGE] = colour(sample[Signal.IMAGE])
+    if Signal.SCALES in sample.signals:
+        sample.signals[Signal.SCALES] = {p: colour(image) for p, image in sample[Signal.SCALES].items()}
 
 
 def _size(sample: Sample) -> int:
@@ -164,7 +200,7 @@ class DataModule(LightningDataModule):
     `sources` fill the roles; `needs` are the stage's own: its training step can see nothing else. `batch`
     samples a step and process, `steps` an epoch. `step` counts the training steps done and is stored with
     every checkpoint, so that a killed run goes on with the very next sample. `augment` is by role;
-    `labeller`, `left` and `mpp` are as in `TrainingSet`.
+    `labeller`, `left`, `mpp`, `powers` and `colour` are as in `TrainingSet`.
     """
 
     def __init__(
@@ -182,12 +218,16 @@ class DataModule(LightningDataModule):
         labeller: Labeller | None = None,
         left: Mapping[Signal, Path] | None = None,
         mpp: float | None = None,
+        powers: Sequence[float] = (),
+        colour: Colour | None = None,
     ) -> None:
         super().__init__()
         self.sources, self.batch, self.steps, self.workers = sources, batch, steps, workers
         pipelines = {role: Pipeline(augment.get(role, {}), crop_px) for role in sources}
         cache_bytes = CACHE_BYTES // max(workers, 1)
-        self.training = TrainingSet(sources, needs, pipelines, seed, stage, cache_bytes, labeller, left, mpp)
+        self.training = TrainingSet(
+            sources, needs, pipelines, seed, stage, cache_bytes, labeller, left, mpp, powers, colour
+        )
         self.step = 0
 
     def state_dict(self) -> dict[str, Any]:

@@ -45,12 +45,13 @@ class SpatialPrior(Stage):
     which the prior is annotated nothing is compared: what D_S and D_R are shown, real or made, is blank.
 
     What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
-    told that `target` is dark in nuclei, by a weight that falls from 1 to 0; else the gaps between nuclei, of
-    much the same size and number, are as good a solution as the nuclei. `parted`, whether nuclei of the prior
-    that touch are parted by a line of background. `masks=2`, one mask of the positive nuclei, whose stain is
-    DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and L_C see both as one,
-    the prior's nuclei are dealt out to both at random, and what is brown of a nucleus belongs in the first.
-    `ema`, the decay of averaged weights of S, which then segment.
+    told that `target` is dark in nuclei, by a weight that falls from 1 to `hint_rest`; else the gaps between
+    nuclei, of much the same size and number, are as good a solution as the nuclei. Dark is what is darker
+    than the image is on average, or, by `hint_px`, than a square of that side around it. `parted`, whether
+    nuclei of the prior that touch are parted by a line of background. `masks=2`, one mask of the positive
+    nuclei, whose stain is DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and
+    L_C see both as one, the prior's nuclei are dealt out to both at random, and what is brown of a nucleus
+    belongs in the first. `ema`, the decay of averaged weights of S, which then segment.
 
     Logged as `contrast` is how much darker `target` is in S(t) than elsewhere, in standard deviations of the
     image: below 0, S has found the gaps.
@@ -78,6 +79,8 @@ class SpatialPrior(Stage):
         accumulate: int = 1,
         pool: int = 0,
         hint_steps: int = 0,
+        hint_rest: float = 0.0,
+        hint_px: int = 0,
         parted: bool = False,
         masks: Literal[1, 2] = 1,
         ema: float = 0.0,
@@ -101,7 +104,11 @@ class SpatialPrior(Stage):
             pool=pool,
             ema=ema,
             hint_steps=hint_steps,
+            hint_rest=hint_rest,
+            hint_px=hint_px,
         )
+        if hint_px and hint_px % 2 == 0:
+            raise UserError(f"hint_px={hint_px} must be odd, so that a pixel is in the middle of its square")
         if ema >= 1 or {views, masks} - {1, 2} or target not in ("image", "haematoxylin"):
             raise UserError(
                 f"SpatialPrior cannot learn with ema={ema}, views={views}, masks={masks}, target={target}: "
@@ -111,7 +118,7 @@ class SpatialPrior(Stage):
         self.cycle, self.consistency = cycle, consistency
         self.colour_sigma, self.views, self.target = colour_sigma, views, target
         self.colour_offset, self.accumulate, self.parted = colour_offset, accumulate, parted
-        self.hint_steps, self.masks = hint_steps, masks
+        self.hint_steps, self.hint_rest, self.hint_px, self.masks = hint_steps, hint_rest, hint_px, masks
         self.augment_prior = dict(augment_prior or {})
         self.automatic_optimization = False
         self.s = Pix2PixUNet(3, masks, filters, dropout, depth)
@@ -206,9 +213,9 @@ class SpatialPrior(Stage):
             one = mask if self.views == 1 else self._segmented(part["other"])
             apart = (union(one) - union(self._segmented(part["view"]))).abs()
             losses["loss_c"] = self.consistency * apart.mean()
-        if self.global_step < self.hint_steps:
-            told = 1 - self.global_step / self.hint_steps
-            losses["hint"] = -told * (mask * stain_of_masks(part["target"], self.masks)).mean()
+        if self.hint_steps:  # later it may be 0, which is logged: means over an epoch are of all its steps
+            told = max(1 - self.global_step / self.hint_steps, self.hint_rest)
+            losses["hint"] = -told * (mask * stain_of_masks(part["target"], self.masks, self.hint_px)).mean()
         if self.masks == 2:
             positive = (mask[:, :1] - mask[:, 1:]) * union(mask).detach()
             losses["stain"] = -(positive * brownness(part["target"])).mean()

@@ -1,9 +1,10 @@
 """The base of all methods: one trained step of a method, and the Segmenter that it ends as."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from lightning import LightningModule
 from torch import Tensor
@@ -32,8 +33,9 @@ class Stage(LightningModule):
     logs by that name over an epoch, of those from `selection_from` on. `mean` and `std` normalise pixels in
     [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere have learnt
     from, cases or whole sources: a comparison marks the images that they have seen. `labels` makes what is
-    learnt, once for each whole training image, of what it needs. `before` is the stage that is trained first,
-    and is frozen inside this one: a method of several stages is its last.
+    learnt, once for each whole training image, of what it needs. `colour` changes the colours of whole
+    images, uint8 (H, W, 3), in training and in use, as `maskless.reinhard.Reinhard` does. `before` is the
+    stage that is trained first, and is frozen inside this one: a method of several stages is its last.
     """
 
     #: What it is called among the stages of its method; nothing if it is the only one.
@@ -45,6 +47,8 @@ class Stage(LightningModule):
     leaves: Mapping[Signal, str] = {}
     #: Sides of the images that the network takes are multiples of this.
     multiple_px: int = 1
+    #: The objective powers at which it learns from tissue, of a stage that needs `scales`.
+    powers: Sequence[float] = ()
     #: The pixel spacing that it is trained at, in µm/px, where known; whoever trains it says so.
     trained_mpp: float | None = None
 
@@ -66,10 +70,11 @@ class Stage(LightningModule):
         overlap_px: int = 128,
         trained_on: Sequence[str] = (),
         labels: Labeller | None = None,
+        colour: Callable[[np.ndarray], np.ndarray] | None = None,
         before: "Stage | None" = None,
     ) -> None:
         super().__init__()
-        self.labels, self.before = labels, before
+        self.labels, self.colour, self.before = labels, colour, before
         if labels:
             self.needs = self.needs | {Need(signal) for signal in labels.needs}
         self.chain = Chain(chain)
@@ -160,6 +165,7 @@ class Stage(LightningModule):
             batch=batch,
             autocast=autocast,
             channels_last=channels_last,
+            colour=self.colour,
         )
 
     def validation_step(self, sample: Sample, batch_idx: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def darkness(images: Tensor) -> Tensor:
@@ -14,19 +15,42 @@ def darkness(images: Tensor) -> Tensor:
     return (red.mean((2, 3), keepdim=True) - red) / red.std((2, 3), keepdim=True).clamp(min=1e-3)
 
 
+def local_darkness(images: Tensor, window_px: int) -> Tensor:
+    """How dark beside what surrounds a pixel: the same in deviations from the mean of a square, -1 to 1.
+
+    The square has the side `window_px`, an odd number, and is cut at the border. Clipped, so that the pale
+    nuclei beside dark ones count as much as these.
+    """
+    red = images[:, :1]
+    mean = _around(red, window_px)
+    spread = (_around(red.square(), window_px) - mean.square()).clamp(min=1e-4).sqrt()
+    return ((mean - red) / spread).clamp(-1, 1)
+
+
+def _around(values: Tensor, window_px: int) -> Tensor:
+    """The mean of a square around each pixel, as much of it as there is, by running sums along both axes."""
+    for axis in (-1, -2):
+        length, half = values.shape[axis], window_px // 2
+        middle = torch.arange(length, device=values.device)
+        low, high = (middle - half).clamp(min=0), (middle + half + 1).clamp(max=length)
+        sums = F.pad(values.movedim(axis, -1).cumsum(-1), (1, 0))
+        values = ((sums[..., high] - sums[..., low]) / (high - low)).movedim(-1, axis)
+    return values
+
+
 def brownness(images: Tensor) -> Tensor:
     """From -1, blue, to 1, brown: 4 (red - blue) clipped, (B, 1, H, W), of RGB (B, 3, H, W) in [-1, 1]."""
     return (4 * (images[:, :1] - images[:, 2:])).clamp(-1, 1)
 
 
-def stain_of_masks(images: Tensor, masks: int) -> Tensor:
+def stain_of_masks(images: Tensor, masks: int, window_px: int = 0) -> Tensor:
     """Above 0 where a pixel may belong to a mask, below 0 elsewhere: float (B, masks, H, W).
 
-    Of one mask it is the darkness. Of two, the first takes what is dark and brown, the second what is dark
-    and blue: the smaller of darkness and `brownness`, or its opposite, of RGB `images` (B, 3, H, W) in
-    [-1, 1].
+    Of one mask it is the darkness, `local_darkness` where there is a window. Of two, the first takes what is
+    dark and brown, the second what is dark and blue: the smaller of darkness and `brownness`, or its
+    opposite, of RGB `images` (B, 3, H, W) in [-1, 1].
     """
-    dark = darkness(images)
+    dark = local_darkness(images, window_px) if window_px else darkness(images)
     if masks == 1:
         return dark
     brown = brownness(images)

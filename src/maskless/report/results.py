@@ -13,7 +13,7 @@ from typing import Any
 from maskless.errors import UserError
 from maskless.report.column import Column
 from maskless.report.folds import family
-from maskless.runs import Run
+from maskless.runs import Run, by_name
 from maskless.signals import Annotation
 
 #: By (source, part) and column, the value of each image; nan where it is undefined.
@@ -94,8 +94,7 @@ def _read(run: Run) -> Result:
     for key in ("method", "dataset", "choices", "hardware"):
         if not isinstance(config.get(key) or {}, Mapping):
             raise UserError(f"{run.path}/config.yaml is no configuration of a run: its {key} is no mapping")
-    # The main source, which is the first, has its name for itself.
-    described = {str(about.get("name")): about for about in reversed(list(data.values()))} | run.scored
+    described = by_name(data) | run.scored
     for label, source in described.items():
         if not all(isinstance(source.get(key) or {}, Mapping) for key in ("parts", "groups", "cases")):
             raise UserError(f"{run.path} does not describe {label} as a run does: score it again")

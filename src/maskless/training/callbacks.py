@@ -16,6 +16,7 @@ from maskless.metrics import HIGHER_IS_BETTER
 from maskless.metrics.instance_scores import InstanceScores
 from maskless.runs import Run
 from maskless.signals import Sample, Signal
+from maskless.training.probes import Probes
 
 log = logging.getLogger(__name__)
 
@@ -77,13 +78,13 @@ class Scores(Callback):
 
 
 class Epochs(Callback):
-    """A row an epoch in metrics.csv: mean of each training value, learning rate, validation scores, seconds.
+    """A row an epoch in metrics.csv: mean of each training value, learning rate, probes, validation, seconds.
 
     Its sums are stored with the checkpoint: an interrupted epoch's row is that of a whole one.
     """
 
-    def __init__(self, run: Run, data: DataModule, stage: str) -> None:
-        self.run, self.data, self.stage = run, data, stage
+    def __init__(self, run: Run, data: DataModule, stage: str, probes: Probes) -> None:
+        self.run, self.data, self.stage, self.probes = run, data, stage, probes
         self.sums: dict[str, float] = {}
         self.batches = 0
         self.seconds = 0.0
@@ -122,6 +123,7 @@ class Epochs(Callback):
             "step": self.data.step,
             **means,
             **rates,
+            **self.probes.answers,
             **scores,
         }
         if trainer.is_global_zero:
@@ -190,3 +192,9 @@ class Best(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         # Lightning forgets the best score if the run's folder has moved since.
         super().load_state_dict({**state_dict, "dirpath": self.dirpath})
+
+
+def step_of(checkpoint: Path) -> int:
+    """The training steps that were done when a checkpoint was written."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(state[DataModule.__qualname__]["step"])

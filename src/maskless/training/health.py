@@ -10,6 +10,7 @@ from torch import Tensor
 from maskless.data.datamodule import DataModule
 from maskless.errors import UserError
 from maskless.runs import Run
+from maskless.training.callbacks import step_of
 
 
 class Healthy(Callback):
@@ -57,7 +58,7 @@ class Healthy(Callback):
         value = numbers[name]
         found = f"{float(value):g}" if value.numel() == 1 else "not finite"
         last = self.run.checkpoint("last", self.part)
-        good = f"the last good checkpoint, of step {_step_of(last)}, is {last}" if last.is_file() else (
+        good = f"the last good checkpoint, of step {step_of(last)}, is {last}" if last.is_file() else (
             "there is no checkpoint yet"
         )  # fmt: skip
         precise = trainer.precision in ("32-true", "64-true")
@@ -75,8 +76,3 @@ def _tensors(state: Any) -> Iterator[Tensor]:
     elif isinstance(state, Mapping | list | tuple):
         for part in state.values() if isinstance(state, Mapping) else state:
             yield from _tensors(part)
-
-
-def _step_of(checkpoint: Any) -> int:
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return int(state[DataModule.__qualname__]["step"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning import Trainer, seed_everything
@@ -26,10 +25,12 @@ from maskless.training.callbacks import (
     Quiet,
     Scores,
     quieten,
+    step_of,
 )
 from maskless.training.collapse import Collapse
 from maskless.training.health import Healthy
 from maskless.training.prior_statistics import PriorStatistics
+from maskless.training.probes import Probes
 from maskless.training.process_errors import user_error_of
 from maskless.training.sheets import Sheets
 
@@ -73,16 +74,20 @@ def train_stage(
         labeller=stage.labels,
         left=left,
         mpp=mpp,
+        powers=stage.powers,
+        colour=stage.colour,
     )
     stage.trained_mpp = data.training.mpp
     hardware.prepare(stage)
-    epochs, best = Epochs(run, data, name), run.checkpoint("best", part)
+    probes = Probes(data, name)
+    epochs, best = Epochs(run, data, name, probes), run.checkpoint("best", part)
     statistics = PriorStatistics(run, data, name)
     callbacks: list[Callback] = [
         Quiet(),
         Address(data, seed, name),
         Healthy(run, data, name, part),
         Scores(),
+        probes,
         epochs,
         statistics,
         Sheets(run, data, name),
@@ -98,7 +103,7 @@ def train_stage(
         callbacks.append(RichProgressBar(leave=False))
     last = run.checkpoint("last", part)
     resume = resume and last.is_file()
-    run.trim_metrics(name, _step_of(last) if resume else -1)
+    run.trim_metrics(name, step_of(last) if resume else -1)
     quieten()
     trainer = Trainer(
         **hardware.trainer_arguments(adversaries=not stage.automatic_optimization),
@@ -125,8 +130,3 @@ def train_stage(
 def load_best(stage: Stage, run: Run, part: str = "") -> None:
     """Give `stage` its best weights in `run`."""
     stage.load_state_dict(torch.load(run.best_of(part), map_location="cpu", weights_only=True)["state_dict"])
-
-
-def _step_of(checkpoint: Any) -> int:
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return int(state[DataModule.__qualname__]["step"])
