@@ -54,7 +54,7 @@ def test_the_centre_is_the_middle_512_px_with_the_points_in_it(tmp_path: Path) -
     for split in ("official_centre", "all_centre"):
         source = BCData(folder, split=split)
         (item,) = source.items("test")
-        sample = source.read(item, source.offers)
+        sample = source.read(item, [Signal.IMAGE, Signal.POINTS, Signal.CLASSES])
         np.testing.assert_array_equal(sample[Signal.IMAGE], pixels[64:576, 44:556])
         assert sample[Signal.POINTS].tolist() == [[0, 0], [511, 511]]
         assert sample[Signal.CLASSES] == {0: "positive", 1: "negative"}
