@@ -113,6 +113,24 @@ class MapSegmenter:
         joined = self._joined(self._prepared(image, mpp))
         return {name: _resized_map(values, image.shape[:2]) for name, values in joined.items()}
 
+    def steps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
+        """The joined maps and then each result of the chain by name, (H, W) or (C, H, W), as in `maps`.
+
+        Raises UserError where there is no such chain for the whole image: with 'own', and with a chain that
+        has no `results`.
+        """
+        if self.join == "own" or not hasattr(self.chain, "results"):
+            raise UserError(
+                "this method has no post-processing chain of the whole image whose steps could be shown"
+            )
+        maps = self._joined(self._prepared(image, mpp))
+        found = {**maps, **self.chain.results(maps)}
+        shape = image.shape[:2]
+        return {
+            name: resized_labels(values, shape) if values.dtype.kind in "biu" else _resized_map(values, shape)
+            for name, values in found.items()
+        }
+
     def _prepared(self, image: np.ndarray, mpp: float | None) -> np.ndarray:
         """The whole image in the colours, and at the pixel spacing, of the training."""
         _check_image(image)

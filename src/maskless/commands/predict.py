@@ -39,7 +39,7 @@ def run(config: Config) -> None:
     region = Path(config["region"]) if config["region"] else None
     _refuse_clashes(files, output, region)
     classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
-    analysis = Analysis(_segmenter(config), mpp, classifier, stains)
+    analysis = Analysis(_segmenter(config), mpp, classifier, stains, "steps" in formats)
     settings = {
         "maskless": __version__,
         "model": _identity(config),

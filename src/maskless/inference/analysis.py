@@ -1,6 +1,6 @@
 """One image, analysed: its nuclei, measured, told apart, and limited to regions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from maskless.data.stated_spacing import stated_mpp
 from maskless.errors import UserError
 from maskless.inference.evidence import evidence
 from maskless.measure import measured
-from maskless.segmenter import Segmenter
+from maskless.segmenter import MapSegmenter, Segmenter
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Analysed:
 
     `instances`, int32 (H, W), and `nuclei`, a row each (`measure.measured`, with what the classifier gave and
     the names of the regions), hold the nuclei of the regions, or of the whole image if there are none. `mpp`
-    is the pixel spacing in µm/px, if known; `mpp_is_stated` if the file itself said it. `notes` are
-    sentences on what was passed over.
+    is the pixel spacing in µm/px, if known; `mpp_is_stated` if the file itself said it. `steps` are maps and
+    results of the chain, if asked for (`MapSegmenter.steps`). `notes` are sentences on what was passed over.
     """
 
     image: NDArray[np.uint8]
@@ -35,6 +35,7 @@ class Analysed:
     mpp: float | None = None
     mpp_is_stated: bool = False
     regions: Sequence[Region] = field(default_factory=list)
+    steps: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 
@@ -43,13 +44,14 @@ class Analysis:
     """What is done with each image.
 
     `mpp` is the pixel spacing of all of them in µm/px; without it that which a file states is taken.
-    `vectors` names the stains to measure (`measure.STAINS`).
+    `vectors` names the stains to measure (`measure.STAINS`). `steps` asks for what led to the instances.
     """
 
     segmenter: Segmenter
     mpp: float | None = None
     classifier: Classifier | None = None
     vectors: str = "H-E-DAB"
+    steps: bool = False
 
     def of(self, path: Path, regions_path: Path | None = None) -> Analysed:
         """Analyse an image file; with `regions_path`, what lies in the regions of that GeoJSON file.
@@ -67,6 +69,7 @@ class Analysis:
         mpp = stated if self.mpp is None else self.mpp
         try:
             instances = self.segmenter.segment(image, mpp=mpp)
+            steps = steps_of(self.segmenter, image, mpp) if self.steps else {}
         except UserError as error:  # which knows the image, but not its file
             raise UserError(f"{path}: {error}") from error
         nuclei = measured(image, instances, mpp, self.vectors)
@@ -78,7 +81,14 @@ class Analysis:
         if regions:
             nuclei = _limited(nuclei, regions)
             instances = _kept(instances, nuclei["id"].to_numpy())
-        return Analysed(image, instances, nuclei, mpp, stated is not None, regions, notes)
+        return Analysed(image, instances, nuclei, mpp, stated is not None, regions, steps, notes)
+
+
+def steps_of(segmenter: Segmenter, image: NDArray[np.uint8], mpp: float | None) -> dict[str, NDArray[Any]]:
+    """As `MapSegmenter.steps`. Raises UserError for a segmenter that has none."""
+    if not isinstance(segmenter, MapSegmenter):
+        raise UserError("formats=steps shows a post-processing chain, and this segmenter has none of ours")
+    return segmenter.steps(image, mpp)
 
 
 def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from maskless.atomic import write_atomically
 from maskless.classify import POSITIVE
 from maskless.inference.analysis import Analysed
 from maskless.writers.geojson import write_geojson
 from maskless.writers.labels import write_labels
 from maskless.writers.overlay import Colour, outline_overlay, write_overlay
+from maskless.writers.steps import steps_png
 from maskless.writers.tables import TableFile
 
 #: Beside green, which is what negative nuclei and those without a class are drawn in.
@@ -43,6 +45,11 @@ def _overlay(path: Path, found: Analysed) -> Path:
     return path
 
 
+def _steps(path: Path, found: Analysed) -> Path:
+    write_atomically(path, steps_png(found.image, found.steps))
+    return path
+
+
 def _is_positive(found: Analysed) -> NDArray[np.bool_]:
     """Which pixels are of positive nuclei."""
     by_id = np.zeros(int(found.instances.max(initial=0)) + 1, dtype=bool)
@@ -57,6 +64,7 @@ FORMATS: Mapping[str, tuple[str, Callable[[Path, Analysed], Path]]] = {
     "csv": (".csv", _table),
     "parquet": (".parquet", _table),
     "overlay": (".png", _overlay),
+    "steps": ("_steps.png", _steps),
 }
 
 
@@ -74,8 +82,8 @@ def write_outputs(folder: Path, stem: str, found: Analysed, formats: Iterable[st
     """Write what was found in the image called `stem`; the file of each format, which may end in .gz.
 
     NAME.tif holds the labels, NAME.geojson outlines, classes and measurements for QuPath, NAME.csv and
-    NAME.parquet a row a nucleus, NAME.png the image with outlines: green, positive ones magenta. Raises
-    UserError for a file that cannot be written.
+    NAME.parquet a row a nucleus, NAME.png the image with outlines: green, positive ones magenta;
+    NAME_steps.png what led to them. Raises UserError for a file that cannot be written.
     """
     written = {}
     for name in formats:

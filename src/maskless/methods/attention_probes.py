@@ -12,10 +12,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.stats import rankdata
-from skimage.filters import threshold_otsu
 from torch import Tensor, nn
 
-from maskless.stain import stains
+from maskless.data.stained import stained
 
 #: The shares of its pixels between which an image's nuclei are looked for.
 _SHARES = (0.03, 0.5)
@@ -31,7 +30,7 @@ def haematoxylin_share(pixels: Tensor) -> Tensor:
     `pixels` is RGB float (B, 3, H, W) in [0, 1].
     """
     images = (255 * pixels.detach()).round().byte().movedim(1, -1).cpu().numpy()
-    shares = [np.clip(_stained(image)[1].mean(), *_SHARES) for image in images]
+    shares = [np.clip(stained(image)[1].mean(), *_SHARES) for image in images]
     return torch.tensor(shares, dtype=torch.float32, device=pixels.device)
 
 
@@ -52,7 +51,7 @@ def probes_of(
     the background is lit. An image in which either is the same everywhere is left out; nan if all are.
     """
     arrays = pixels.cpu().numpy()
-    found = [_stained(image) for image in arrays]
+    found = [stained(image) for image in arrays]
     images, attention = attended(pixels)
     changed = {
         "blanked": [_blanked(image, mask) for image, (_, mask) in zip(arrays, found, strict=True)],
@@ -90,14 +89,6 @@ def _correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> floa
     return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
 
 
-def _stained(image: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The smoothed amount of haematoxylin (H, W), and where Otsu finds much of it."""
-    amount = ndimage.gaussian_filter(stains(image)[..., 0], 1)
-    if np.ptp(amount) == 0:
-        return amount, np.zeros(amount.shape, bool)
-    return amount, amount > threshold_otsu(amount)
-
-
 def _blanked(image: NDArray[np.uint8], nuclei: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The image with its nuclei, and two pixels around them, in the median colour of the rest."""
     hidden = ndimage.binary_dilation(nuclei, iterations=2)
@@ -120,8 +111,8 @@ def _mosaic(image: NDArray[np.uint8], nuclei: NDArray[np.bool_]) -> NDArray[np.u
             cut.reshape(rows, side, columns, side, -1).swapaxes(1, 2).reshape(rows * columns, side, side, -1)
         )
 
-    stained = cells(nuclei[..., None]).mean(axis=(1, 2, 3))
-    free = np.argsort(stained, kind="stable")[: max(1, len(stained) // 4)]
+    covered = cells(nuclei[..., None]).mean(axis=(1, 2, 3))
+    free = np.argsort(covered, kind="stable")[: max(1, len(covered) // 4)]
     placed = cells(image)[np.resize(free, rows * columns)].reshape(rows, columns, side, side, 3)
     made = placed.swapaxes(1, 2).reshape(rows * side, columns * side, 3)
     missing = [(0, whole - part) for whole, part in zip(nuclei.shape, made.shape[:2], strict=True)]

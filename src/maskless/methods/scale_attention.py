@@ -19,6 +19,7 @@ from maskless.losses.over_processes import mean_over_processes
 from maskless.methods.attention_probes import haematoxylin_share, probes_of
 from maskless.methods.stage import Stage
 from maskless.methods.stain_hints import contrast, darkness
+from maskless.networks.batch_norm import set_norm_momentum
 from maskless.networks.dilated_attention import DilatedAttention
 from maskless.networks.scale_classifier import ScaleClassifier
 from maskless.networks.symmetries import SYMMETRIES
@@ -55,14 +56,19 @@ class ScaleAttention(Stage):
     and G are given: the normalised 'pixels', or their optical 'density', of which white is 0 as what A hides.
     `g_width` and `g_layers` are those of G, a ResNet-34 by default, `encoder_weights` its start.
 
-    What the paper does not have, 0 without it: `hint_steps`, the steps in which F is also told that nuclei
-    are dark, by a weight that falls from 1 to 0. Without, the background may be lit: it tells the power too.
+    What the paper does not have, and 0 or false without it: `hint_steps`, the steps in which F is also told
+    that nuclei are dark, by a weight that falls from 1 to `hint_rest`; else the background may be lit, for it
+    tells the power too. `steady`, whether the pass of t(I) is in evaluation mode, as segmenting is, and the
+    running tau that of this pass: else batch norm's statistics are others than those that tau is found with,
+    and the segmentation jumps from epoch to epoch. `norm_momentum` is that of these statistics.
 
     It needs `powers` of the main source, and works at the highest.
     """
 
+    called = "attention"
     needs = frozenset({Need(Signal.SCALES)})
     gives = frozenset({"foreground"})
+    leaves: Mapping[Signal, str] = {Signal.PROBABILITY: "foreground"}
 
     def __init__(
         self,
@@ -83,6 +89,9 @@ class ScaleAttention(Stage):
         scale_equiv: float = 0.0,
         sees: Literal["pixels", "density"] = "pixels",
         hint_steps: int = 0,
+        hint_rest: float = 0.0,
+        steady: bool = False,
+        norm_momentum: float = 0.1,
         **stage: Any,
     ) -> None:
         super().__init__(**stage)
@@ -91,10 +100,11 @@ class ScaleAttention(Stage):
                 f"ScaleAttention cannot learn with lr={lr}, compression={compression}, width={width}, "
                 f"g_width={g_width}: above 0 is wanted"
             )
-        if min(weight_decay, smooth, equiv, scale_equiv, hint_steps) < 0:
+        if min(weight_decay, smooth, equiv, scale_equiv, hint_steps, hint_rest) < 0:
             raise UserError(
                 f"ScaleAttention cannot learn with weight_decay={weight_decay}, smooth={smooth}, "
-                f"equiv={equiv}, scale_equiv={scale_equiv}, hint_steps={hint_steps}: 0 or more is wanted"
+                f"equiv={equiv}, scale_equiv={scale_equiv}, hint_steps={hint_steps}, "
+                f"hint_rest={hint_rest}: 0 or more is wanted"
             )
         if len(powers) < 2 or list(powers) != sorted(set(powers)) or powers[0] <= 0:
             raise UserError(f"powers={list(powers)} must be two or more, ascending, as in [10,20,40]")
@@ -104,9 +114,12 @@ class ScaleAttention(Stage):
         self.lr, self.weight_decay, self.powers = lr, weight_decay, tuple(powers)
         self.compression, self.sparse, self.sees = compression, sparse, sees
         self.smooth, self.equiv, self.equiv_gradient = smooth, equiv, equiv_gradient
-        self.scale_equiv, self.hint_steps = scale_equiv, hint_steps
+        self.scale_equiv, self.steady = scale_equiv, steady
+        self.hint_steps, self.hint_rest = hint_steps, hint_rest
         self.f = DilatedAttention(width)
         self.g = ScaleClassifier(len(powers), g_width, g_layers, encoder_weights)
+        for network in (self.f, self.g):
+            set_norm_momentum(network, norm_momentum)
         self.tau: Tensor
         self.tau_known: Tensor
         taus = len(powers) if tau == "power" else 1
@@ -124,18 +137,21 @@ class ScaleAttention(Stage):
         )
         images = self._seen(self.normalised(pixels))
         a = self.f(images).float()
-        tau = self._learn_tau(a, pixels, power)
+        share = self._share(pixels)
+        tau = self._learn_tau(a, share, power, kept=not self.steady)
         attention = self._attention(a, tau)
         scores = self.g(attention.unsqueeze(1) * images).float()
         losses = {"loss_scale": F.cross_entropy(scores, power)}
         if self.smooth:
             losses["loss_smooth"] = self.smooth * smoothness_loss(attention)
-        if self.equiv:
-            losses["loss_equiv"] = self.equiv * self._equivariance(images, power, attention, tau)
+        if self.equiv or self.steady:
+            of_transformed = self._of_transformed(images, power, tau, share)
+            if self.equiv:
+                losses["loss_equiv"] = self.equiv * equivariance_loss(attention, of_transformed)
         if self.scale_equiv:
             losses["loss_scale_equiv"] = self.scale_equiv * self._scale_equivariance(images, power, attention)
-        if self.hint_steps:  # later it is 0, which is logged: means over an epoch are of all its steps
-            told = max(1 - self.global_step / self.hint_steps, 0.0)
+        if self.hint_steps:  # later it may be 0, which is logged: means over an epoch are of all its steps
+            told = max(1 - self.global_step / self.hint_steps, self.hint_rest)
             losses["hint"] = -told * (attention.unsqueeze(1) * darkness(pixels)).mean()
         total = torch.stack(list(losses.values())).sum()
         self._log(total, losses, scores, power, attention, pixels)
@@ -152,11 +168,12 @@ class ScaleAttention(Stage):
         """A, float32 (B, H, W), of confidences and a tau an image, (B,) or (1,)."""
         return compressed_sigmoid(a, tau.view(-1, 1, 1), self.compression) if self.sparse else a.sigmoid()
 
-    def _learn_tau(self, a: Tensor, pixels: Tensor, power: Tensor) -> Tensor:
-        """This batch's tau for each image, (B,), without gradient; the running one takes it in."""
+    def _learn_tau(self, a: Tensor, share: Tensor, power: Tensor, kept: bool) -> Tensor:
+        """This batch's tau for each image, (B,), without gradient; the running one takes it in, if `kept`."""
         group = power if len(self.tau) > 1 else torch.zeros_like(power)
-        at = confidence_at(a.detach(), self._share(pixels))
-        means, number = mean_by_group(at, group, len(self.tau))
+        means, number = mean_by_group(confidence_at(a.detach(), share), group, len(self.tau))
+        if not kept:
+            return means[group]
         found = number > 0
         running = torch.where(self.tau_known, _KEPT * self.tau + (1 - _KEPT) * means, means)
         self.tau.copy_(torch.where(found, running, self.tau))
@@ -174,12 +191,16 @@ class ScaleAttention(Stage):
     def _running(self, power: Tensor) -> Tensor:
         return self.tau[power] if len(self.tau) > 1 else self.tau
 
-    def _equivariance(self, images: Tensor, power: Tensor, attention: Tensor, tau: Tensor) -> Tensor:
+    def _of_transformed(self, images: Tensor, power: Tensor, tau: Tensor, share: Tensor) -> Tensor:
+        """A of the images transformed by one symmetry, mapped back by it, (B, H, W)."""
         symmetry = SYMMETRIES[int(torch.randint(len(SYMMETRIES), ()))]
+        self.f.train(not self.steady)
         with torch.set_grad_enabled(self.equiv_gradient):
             a = self.f(symmetry.apply(images)).float()
-        of_transformed = self._attention(a, tau if self.equiv_gradient else self._running(power))
-        return equivariance_loss(attention, symmetry.undo(of_transformed))
+        self.f.train()
+        if self.steady:
+            self._learn_tau(a, share, power, kept=True)
+        return symmetry.undo(self._attention(a, tau if self.equiv_gradient else self._running(power)))
 
     def _scale_equivariance(self, images: Tensor, power: Tensor, attention: Tensor) -> Tensor:
         """The mean over the higher powers of the MSE between A, halved, and A of the halved images."""

@@ -28,10 +28,14 @@ def local_darkness(images: Tensor, window_px: int) -> Tensor:
 
 
 def _around(values: Tensor, window_px: int) -> Tensor:
-    """The mean of a square around each pixel, as much of it as there is."""
-    half = window_px // 2  # first along rows, then along columns: the whole square at once takes minutes
-    rows = F.avg_pool2d(values, (1, window_px), stride=1, padding=(0, half), count_include_pad=False)
-    return F.avg_pool2d(rows, (window_px, 1), stride=1, padding=(half, 0), count_include_pad=False)
+    """The mean of a square around each pixel, as much of it as there is, by running sums along both axes."""
+    for axis in (-1, -2):
+        length, half = values.shape[axis], window_px // 2
+        middle = torch.arange(length, device=values.device)
+        low, high = (middle - half).clamp(min=0), (middle + half + 1).clamp(max=length)
+        sums = F.pad(values.movedim(axis, -1).cumsum(-1), (1, 0))
+        values = ((sums[..., high] - sums[..., low]) / (high - low)).movedim(-1, axis)
+    return values
 
 
 def brownness(images: Tensor) -> Tensor:
