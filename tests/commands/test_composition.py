@@ -31,6 +31,8 @@ NEEDED = {
 WITH_PRIOR = ("spatial_prior",)
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
+#: What is said where a method of several powers has sources that cannot be shown at 40x.
+WITHOUT_POWERS = {"folder": "states neither µm/px nor power", "ki67_net": "so 40x of it would be made up"}
 
 
 def offering(signal: Signal) -> list[str]:
@@ -91,6 +93,8 @@ def test_every_pair(method, dataset, hardware, data, refusal):
         needed = NEEDED.get(method, Signal.IMAGE)
         if dataset not in offering(needed):
             assert f"{method} needs {needed} from its main source, and " in refusal(*words)
+        elif method == "scale_attention" and dataset in WITHOUT_POWERS:
+            assert WITHOUT_POWERS[dataset] in refusal(*words)
         else:
             composes(*words)
     else:

@@ -67,7 +67,8 @@ UNDONE = [
 def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> dict[str, Tensor]:
     """The losses of the first step, written out, on copies of networks that nothing has moved.
 
-    `on` repeats what the stage was told: eta, tau, sees, sparse, smooth, equiv, equiv_gradient, scale_equiv.
+    `on` repeats what the stage was told: eta, tau, sees, sparse, smooth, equiv, equiv_gradient, scale_equiv,
+    steady.
     """
     f, g = stage.f.train(), stage.g.train()
     torch.manual_seed(seed)
@@ -84,25 +85,32 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         low, high = eta if isinstance(eta, list) else (eta, eta)
         percentile = low + (high - low) * float(torch.rand(())) if high > low else low
         shares = [1 - percentile / 100] * len(pixels)
-    chosen = int(torch.randint(6, ())) if on.get("equiv", 1.0) else 0
+    chosen = int(torch.randint(6, ())) if on.get("equiv", 1.0) or on.get("steady") else 0
 
-    a = f(x)
-    at = [
-        sorted(image.flatten().tolist(), reverse=True)[math.floor(share * SIDE * SIDE + 1e-4)]
-        for image, share in zip(a.detach(), shares, strict=True)
-    ]
+    def taus_of(confidence: Tensor) -> list[float]:
+        """That of each power."""
+        at = [
+            sorted(image.flatten().tolist(), reverse=True)[math.floor(share * SIDE * SIDE + 1e-4)]
+            for image, share in zip(confidence.detach(), shares, strict=True)
+        ]
+        groups = [
+            [value for value, p in zip(at, powers, strict=True) if on.get("tau") != "power" or p == power]
+            for power in range(3)
+        ]
+        return [sum(group) / len(group) for group in groups]
 
-    def tau_for(power: int) -> float:
-        of = [value for value, p in zip(at, powers, strict=True) if on.get("tau") != "power" or p == power]
-        return sum(of) / len(of)
-
-    def attention(confidence: Tensor, of_powers: list[int]) -> Tensor:
+    def attention(confidence: Tensor, of_powers: list[int], taus: list[float]) -> Tensor:
         if on.get("sparse") is False:
             return 1 / (1 + torch.exp(-confidence))
-        taus = torch.tensor([tau_for(p) for p in of_powers]).view(-1, 1, 1)
-        return 1 / (1 + torch.exp(-20 * (confidence - taus)))
+        of_each = torch.tensor([taus[p] for p in of_powers]).view(-1, 1, 1)
+        return 1 / (1 + torch.exp(-20 * (confidence - of_each)))
 
-    lit = attention(a, powers)
+    a = f(x)
+    taus = taus_of(a)
+    a_turned = f.train(not on.get("steady"))(SYMMETRIES[chosen].apply(x))
+    f.train()
+    running = taus_of(a_turned) if on.get("steady") else taus  # after a first batch it is that batch's
+    lit = attention(a, powers, taus)
     scores = g(lit[:, None] * x)
     losses = {
         "loss_scale": -sum(torch.log_softmax(s, 0)[p] for s, p in zip(scores, powers, strict=True)) / len(x)
@@ -111,7 +119,7 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         rows = (lit[:, 1:] - lit[:, :-1]).abs().mean()
         losses["loss_smooth"] = smooth * (rows + (lit[:, :, 1:] - lit[:, :, :-1]).abs().mean())
     if equiv := on.get("equiv", 1.0):
-        of_turned = attention(f(SYMMETRIES[chosen].apply(x)), powers)
+        of_turned = attention(a_turned, powers, taus if on.get("equiv_gradient") else running)
         if not on.get("equiv_gradient"):
             of_turned = of_turned.detach()
         size = torch.arange(SIDE * SIDE).view(1, SIDE, SIDE).numpy()
@@ -119,7 +127,7 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         losses["loss_equiv"] = equiv * ((lit.flatten(1) - of_turned.flatten(1)[:, back]) ** 2).mean()
     if weight := on.get("scale_equiv"):
         with torch.no_grad():
-            of_halved = attention(f(nn.functional.avg_pool2d(x, 2)), [max(p - 1, 0) for p in powers])
+            of_halved = attention(f(nn.functional.avg_pool2d(x, 2)), [max(p - 1, 0) for p in powers], running)
         apart = ((nn.functional.avg_pool2d(lit, 2) - of_halved) ** 2).mean((1, 2))
         at_20, at_40 = (
             torch.stack([d for d, p in zip(apart, powers, strict=True) if p == k]) for k in (1, 2)
@@ -145,6 +153,10 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         {"tau": "power"},
         {"tau": "power", "equiv_gradient": True},
         {"sees": "density"},
+        {"steady": True},
+        {"steady": True, "tau": "power", "scale_equiv": 1.0},
+        {"steady": True, "equiv_gradient": True},
+        {"steady": True, "equiv": 0.0, "scale_equiv": 1.0},
     ],
     ids=str,
 )
@@ -223,6 +235,27 @@ def test_a_tau_a_power_waits_for_an_image_of_it() -> None:
     assert stage.tau.tolist() == pytest.approx([0.9, 0.9 * 0.72 + 0.1 * 0.36, 0.45], abs=2e-3)
 
 
+def test_a_steady_tau_lights_as_much_in_use_as_eta_says() -> None:
+    """Batch norm's statistics are others in use than in training, by far here, and tau goes with them."""
+
+    def lit(steady: bool) -> float:
+        stage = method(steady=steady, tau="power", norm_momentum=1e-4)
+        for seed in range(3):
+            step(stage, batch_of(), seed)
+        at_40 = batch_of()[Role.MAIN][Signal.IMAGE][2::3]
+        with torch.no_grad():
+            found = stage.eval().maps(stage.normalise(at_40))["foreground"]
+        return float((found > 0.5).float().mean())
+
+    assert lit(steady=True) == pytest.approx(0.07, abs=0.01)
+    assert abs(lit(steady=False) - 0.07) > 0.03
+
+
+def test_batch_norm_follows_as_it_is_told() -> None:
+    momenta = {m.momentum for m in method(norm_momentum=0.03).modules() if isinstance(m, nn.BatchNorm2d)}
+    assert momenta == {0.03}
+
+
 def test_maps_are_by_the_running_tau_of_the_highest_power() -> None:
     image = torch.full((1, 3, 5, 6), 0.5)
 
@@ -251,7 +284,7 @@ def test_looking_moves_no_running_tau() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"equiv_gradient": True}, {"tau": "power"}, {"sparse": False}], ids=str
+    "settings", [{}, {"equiv_gradient": True}, {"tau": "power"}, {"sparse": False}, {"steady": True}], ids=str
 )
 def test_an_equivariant_network_has_no_equivariance_loss(settings: dict) -> None:
     for seed in range(12):
@@ -315,6 +348,8 @@ def test_the_hint_is_told_at_first_and_ever_less() -> None:
     first, later = told(0), told(3)
     assert later["hint"] == pytest.approx(first["hint"] / 4)
     assert told(4)["hint"] == told(9)["hint"] == 0
+    rest = told(9, hint_rest=0.4)["hint"]
+    assert rest == told(3, hint_rest=0.4)["hint"] == pytest.approx(0.4 * first["hint"])
     assert "hint" not in step(method(), batch_of())[1]
     # At the start it is the mean of darkness in what is lit.
     stage = method(hint_steps=4).train()
@@ -334,7 +369,7 @@ def test_the_share_that_is_lit_is_logged_for_each_power() -> None:
     a = copy.train().f(copy.normalised(pixels))
     lit = compressed(a, stage.tau[batch[Role.MAIN][Signal.SCALES]]).mean((1, 2))
     for k, power in enumerate((10, 20, 40)):
-        assert logged[f"lit_{power}x"] == pytest.approx(float(lit[k::3].mean()), rel=1e-4)
+        assert logged[f"lit_{power}x"] == pytest.approx(float(lit[k::3].mean().detach()), rel=1e-4)
     # The same names whatever the batch holds: they are averaged over steps and processes.
     assert set(step(method(), batch_of(2))[1]) == set(logged)
 
@@ -416,6 +451,7 @@ def test_a_sheet_shows_what_is_attended_and_what_is_not() -> None:
         ({"smooth": -1.0}, "smooth=-1.0.*0 or more is wanted"),
         ({"scale_equiv": -0.5}, "scale_equiv=-0.5.*0 or more is wanted"),
         ({"hint_steps": -5}, "hint_steps=-5.*0 or more is wanted"),
+        ({"hint_rest": -0.1}, "hint_rest=-0.1: 0 or more is wanted"),
         ({"powers": [40]}, r"powers=\[40\] must be two or more, ascending"),
         ({"powers": [40, 20, 10]}, "must be two or more, ascending"),
         ({"powers": [10, 10, 20]}, "must be two or more, ascending"),

@@ -25,6 +25,7 @@ CHAIN = {
 SETTINGS = {
     "epochs": 2, "steps": 2, "batch": 6, "crop_px": 32, "lr": 1e-3, "width": 4, "g_width": 4,
     "g_layers": [1, 1, 1, 1], "selection": "loss", "tau": "power", "scale_equiv": 1.0,
+    "steady": True,
 }  # fmt: skip
 
 
