@@ -31,6 +31,7 @@ NEEDED = {
 WITH_PRIOR = ("spatial_prior",)
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
+OF_POWERS = ("scale_attention", "attention_points")
 #: What is said where a method of several powers has sources that cannot be shown at 40x.
 WITHOUT_POWERS = {"folder": "states neither µm/px nor power", "ki67_net": "so 40x of it would be made up"}
 
@@ -93,7 +94,7 @@ def test_every_pair(method, dataset, hardware, data, refusal):
         needed = NEEDED.get(method, Signal.IMAGE)
         if dataset not in offering(needed):
             assert f"{method} needs {needed} from its main source, and " in refusal(*words)
-        elif method == "scale_attention" and dataset in WITHOUT_POWERS:
+        elif method in OF_POWERS and dataset in WITHOUT_POWERS:
             assert WITHOUT_POWERS[dataset] in refusal(*words)
         else:
             composes(*words)
@@ -278,3 +279,12 @@ def test_a_chain_that_begins_with_other_maps_does_not_fit(refusal):
     assert sentence == (
         "the post-processing of Threshold needs a map 'boundary', which it does not give; known: darkness"
     )
+
+
+@pytest.mark.parametrize(
+    ("method", "key"), [("scale_attention", "method.powers"), ("attention_points", "method.before.powers")]
+)
+def test_a_method_of_several_powers_takes_the_spacing_of_the_highest(method, key, data):
+    words = ["train", f"method={method}", "preset=tiny", f"{key}=[5,10,20]"]
+    composes(*words, *words_of("ki67_net", data))
+    composes(*words, *words_of("folder", data), "dataset.mpp=0.25")

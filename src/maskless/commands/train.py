@@ -52,7 +52,7 @@ def run(config: Config) -> float | None:
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
     seed_networks(config["seed"])
     stage = build_method(config)
-    of_powers = finest(stage.powers) if stage.powers else None
+    of_powers = next((finest(part.powers) for part in stage.stages if part.powers), None)
     config["mpp"] = spacing_of(config["mpp"]) or of_powers or training_spacing(sources[Role.MAIN])
     check_fit(config, stage.source_needs, sources)
     if given:
