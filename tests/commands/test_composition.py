@@ -32,6 +32,7 @@ WITH_PRIOR = ("spatial_prior",)
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
 OF_POWERS = ("scale_attention", "attention_points")
+AT_POWERS = ("scale_attention", "attention_points")
 #: What is said where a method of several powers has sources that cannot be shown at 40x.
 WITHOUT_POWERS = {"folder": "states neither µm/px nor power", "ki67_net": "so 40x of it would be made up"}
 

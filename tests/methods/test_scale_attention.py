@@ -44,7 +44,7 @@ def step(stage: ScaleAttention, batch: dict, seed: int = 1) -> tuple[Tensor, dic
     """One training step; the loss with its graph, and what was logged."""
     logged: dict = {}
     stage.log_dict = logged.update  # type: ignore[method-assign]
-    torch.manual_seed(seed)
+    stage.step_seed = seed
     loss = stage.training_step(batch, 0)
     return loss, {name: float(value.detach()) for name, value in logged.items()}
 
@@ -71,7 +71,7 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
     steady.
     """
     f, g = stage.f.train(), stage.g.train()
-    torch.manual_seed(seed)
+    draws = torch.Generator().manual_seed(seed)
     pixels = batch[Role.MAIN][Signal.IMAGE].permute(0, 3, 1, 2) / 255
     powers = batch[Role.MAIN][Signal.SCALES].tolist()
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
@@ -83,9 +83,9 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         shares = haematoxylin_share(pixels).tolist()
     else:
         low, high = eta if isinstance(eta, list) else (eta, eta)
-        percentile = low + (high - low) * float(torch.rand(())) if high > low else low
+        percentile = low + (high - low) * float(torch.rand((), generator=draws)) if high > low else low
         shares = [1 - percentile / 100] * len(pixels)
-    chosen = int(torch.randint(6, ())) if on.get("equiv", 1.0) or on.get("steady") else 0
+    chosen = int(torch.randint(6, (), generator=draws)) if on.get("equiv", 1.0) or on.get("steady") else 0
 
     def taus_of(confidence: Tensor) -> list[float]:
         """That of each power."""

@@ -44,11 +44,6 @@ class Normless(ScaleAttention):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 0.02)  # what is learnt shows the gradient itself
 
-    def training_step(self, batch: dict, batch_idx: int) -> Tensor:
-        torch.manual_seed(batch_idx)
-        return super().training_step(batch, batch_idx)
-
-
 class Killed(Exception):
     pass
 

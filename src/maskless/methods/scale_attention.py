@@ -137,7 +137,8 @@ class ScaleAttention(Stage):
         )
         images = self._seen(self.normalised(pixels))
         a = self.f(images).float()
-        share = self._share(pixels)
+        draws = torch.Generator().manual_seed(self.step_seed)
+        share = self._share(pixels, draws)
         tau = self._learn_tau(a, share, power, kept=not self.steady)
         attention = self._attention(a, tau)
         scores = self.g(attention.unsqueeze(1) * images).float()
@@ -145,7 +146,7 @@ class ScaleAttention(Stage):
         if self.smooth:
             losses["loss_smooth"] = self.smooth * smoothness_loss(attention)
         if self.equiv or self.steady:
-            of_transformed = self._of_transformed(images, power, tau, share)
+            of_transformed = self._of_transformed(images, power, tau, share, draws)
             if self.equiv:
                 losses["loss_equiv"] = self.equiv * equivariance_loss(attention, of_transformed)
         if self.scale_equiv:
@@ -180,20 +181,22 @@ class ScaleAttention(Stage):
         self.tau_known |= found
         return means[group]
 
-    def _share(self, pixels: Tensor) -> Tensor:
+    def _share(self, pixels: Tensor, draws: torch.Generator) -> Tensor:
         """Which share of the pixels of each image in [0, 1] is to be lit, (B,)."""
         if self.eta is None:
             return haematoxylin_share(pixels)
         low, high = self.eta
-        percentile = low + (high - low) * torch.rand((), device=pixels.device) if high > low else low
+        percentile = low + (high - low) * torch.rand((), generator=draws) if high > low else low
         return (1 - torch.as_tensor(percentile) / 100).to(pixels).expand(len(pixels))
 
     def _running(self, power: Tensor) -> Tensor:
         return self.tau[power] if len(self.tau) > 1 else self.tau
 
-    def _of_transformed(self, images: Tensor, power: Tensor, tau: Tensor, share: Tensor) -> Tensor:
+    def _of_transformed(
+        self, images: Tensor, power: Tensor, tau: Tensor, share: Tensor, draws: torch.Generator
+    ) -> Tensor:
         """A of the images transformed by one symmetry, mapped back by it, (B, H, W)."""
-        symmetry = SYMMETRIES[int(torch.randint(len(SYMMETRIES), ()))]
+        symmetry = SYMMETRIES[int(torch.randint(len(SYMMETRIES), (), generator=draws))]
         self.f.train(not self.steady)
         with torch.set_grad_enabled(self.equiv_gradient):
             a = self.f(symmetry.apply(images)).float()

@@ -49,6 +49,8 @@ class Stage(LightningModule):
     multiple_px: int = 1
     #: The objective powers at which it learns from tissue, of a stage that needs `scales`.
     powers: Sequence[float] = ()
+    #: What a training step draws with where all processes must draw the same; whoever trains it sets it.
+    step_seed: int = 0
     #: The pixel spacing that it is trained at, in µm/px, where known; whoever trains it says so.
     trained_mpp: float | None = None
 

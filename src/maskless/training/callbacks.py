@@ -51,6 +51,7 @@ class Address(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
         torch.manual_seed(seed_of(self.seed, self.stage, "step", self.data.step, trainer.global_rank))
+        module.step_seed = seed_of(self.seed, self.stage, "step", self.data.step)
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.data.step += 1
