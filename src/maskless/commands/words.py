@@ -16,6 +16,7 @@ SHORT = {
     "target": "dataset@target",
     "postprocess": "postprocess@method.chain",
     "augment": "augment@method.augment",
+    "colour": "+colour@method.colour",  # no method has one of its own
 }
 #: Stages of methods that can be given as a run which has trained them.
 STAGES = {"spn": "method.spn"}

@@ -19,11 +19,13 @@ def local_darkness(images: Tensor, window_px: int) -> Tensor:
     """How dark beside what surrounds a pixel: the same in deviations from the mean of a square, -1 to 1.
 
     The square has the side `window_px`, an odd number, and is cut at the border. Clipped, so that the pale
-    nuclei beside dark ones count as much as these.
+    nuclei beside dark ones count as much as these; a deviation counts as half that of the image at least, so
+    that noise on empty glass is nothing.
     """
     red = images[:, :1]
     mean = _around(red, window_px)
-    spread = (_around(red.square(), window_px) - mean.square()).clamp(min=1e-4).sqrt()
+    spread = (_around(red.square(), window_px) - mean.square()).clamp(min=1e-6).sqrt()
+    spread = torch.maximum(spread, red.std((2, 3), keepdim=True).clamp(min=1e-3) / 2)
     return ((mean - red) / spread).clamp(-1, 1)
 
 
