@@ -76,6 +76,7 @@ def test_null_stays_null():
         ("target=synthetic", ["dataset@target=synthetic"]),
         ("postprocess=boundary", ["postprocess@method.chain=boundary"]),
         ("augment=tissue", ["augment@method.augment=tissue"]),
+        ("colour=reinhard", ["+colour@method.colour=reinhard"]),
         ("test=[tnbc,folder]", ["+dataset@test.tnbc=tnbc", "+dataset@test.folder=folder"]),
         ("test=tnbc,folder", ["+dataset@test.tnbc=tnbc", "+dataset@test.folder=folder"]),
         ("test=tnbc", ["+dataset@test.tnbc=tnbc"]),
