@@ -42,6 +42,7 @@ format: $(READY) ## write the code as lint wants it
 bench-train: $(READY) ## a training step: memory layout, precision and compilation in paired runs
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/gan_step.py
+	$(BIN)/python benchmarks/attention_step.py
 
 bench-mean-shift: $(READY) ## grouping of embeddings beside scikit-learn's, and the windows of a paper beside ours
 	$(BIN)/python benchmarks/mean_shift.py

@@ -7,15 +7,12 @@ the median over rounds and the ratio to the plain loop, pair by pair.
     make bench-train            or    python benchmarks/gan_step.py [rounds]
 """
 
-import statistics
 import sys
 import time
 from dataclasses import dataclass
 
 import torch
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from paired import Paired
 from torch import Tensor
 
 from maskless.losses import discriminator_loss, least_squares
@@ -89,26 +86,12 @@ def main(rounds: int) -> None:
         Variant("bf16", bf16=True),
         Variant("bf16, channels last (what hardware=cpu does here)", channels_last=True, bf16=True),
     ]
-    table = Table(
-        "filters, side, batch", "step", "s", "times as fast", "of the rounds", title=f"{rounds} rounds"
-    )
+    paired = Paired("filters, side, batch", rounds)
     for filters, depth, side, batch in SIZES:
         for variant in variants:
             variant.start(filters, depth, side, batch)
-            variant.step()
-        seconds: dict[str, list[float]] = {variant.name: [] for variant in variants}
-        for _ in track(range(rounds), f"{filters} filters"):
-            for variant in variants:
-                seconds[variant.name].append(variant.step())
-        for name, times in seconds.items():
-            plain = seconds[variants[0].name]
-            ratios = sorted(before / own for before, own in zip(plain, times, strict=True))
-            table.add_row(
-                f"{filters}, {side}, {batch}", name, f"{statistics.median(times):.2f}",
-                f"{statistics.median(ratios):.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
-            )  # fmt: skip
-    Console().print(table)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+        paired.add(f"{filters}, {side}, {batch}", variants)
+    paired.show()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ them alike; the table has the median over rounds and the ratio to the plain floa
     make bench-train            or    python benchmarks/train_step.py [rounds] [--compile]
 """
 
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -14,9 +13,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import torch
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from paired import Paired
 from torch import Tensor, nn
 
 from maskless.losses import boundary_target, discriminative_loss, partial_cross_entropy, three_class_loss
@@ -101,26 +98,12 @@ def main(rounds: int, with_compile: bool) -> None:
         variants.append(
             Variant("bf16, channels last, compiled", channels_last=True, bf16=True, compiled=True)
         )
-    table = Table(
-        "stage", "step", "s", "times as fast", "of the rounds",
-        title=f"batch {BATCH}, {SIDE}x{SIDE}, {rounds} rounds",
-    )  # fmt: skip
+    paired = Paired("stage", rounds, f"batch {BATCH}, {SIDE}x{SIDE}")
     for stage, width in product(STAGES, WIDTHS):
         for variant in variants:
             variant.start(stage, width)
-            variant.step()
-        seconds: dict[str, list[float]] = {variant.name: [] for variant in variants}
-        for _ in track(range(rounds), f"{stage}, width {width}"):
-            for variant in variants:
-                seconds[variant.name].append(variant.step())
-        for name, times in seconds.items():
-            ratios = sorted(plain / own for plain, own in zip(seconds["float32"], times, strict=True))
-            table.add_row(
-                f"{stage}, width {width}", name, f"{statistics.median(times):.2f}",
-                f"{statistics.median(ratios):.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}",
-            )  # fmt: skip
-    Console().print(table)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+        paired.add(f"{stage}, width {width}", variants)
+    paired.show()
 
 
 if __name__ == "__main__":

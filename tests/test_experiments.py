@@ -5,18 +5,38 @@ from pathlib import Path
 import pytest
 import yaml
 
+from maskless.paths import CONF
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "experiments"
 STUDIES = [file.relative_to(FOLDER).with_suffix("").as_posix() for file in sorted(FOLDER.glob("*/*.yaml"))]
+#: What each variant changes of the whole method, by the method whose parts they take away.
 ABLATIONS = {
-    "whole": {},
-    "no_cycle": {"cycle": 0.0},
-    "no_consistency": {"consistency": 0.0},
-    "sharpening_1": {"sharpening": 1.0},
-    "sharpening_10": {"sharpening": 10.0},
-    "no_d_r": {"adversary_of_images": False},
-    "two_views": {"views": 2},
-    "colour_offset": {"colour_offset": 0.5},
+    "spatial_prior": {
+        "whole": {},
+        "no_cycle": {"cycle": 0.0},
+        "no_consistency": {"consistency": 0.0},
+        "sharpening_1": {"sharpening": 1.0},
+        "sharpening_10": {"sharpening": 10.0},
+        "no_d_r": {"adversary_of_images": False},
+        "two_views": {"views": 2},
+        "colour_offset": {"colour_offset": 0.5},
+    },
+    "scale_attention": {
+        "whole": {},
+        "no_sparse": {"sparse": False},
+        "no_smooth": {"smooth": 0.0},
+        "no_equiv": {"equiv": 0.0},
+        "scale_equiv": {"scale_equiv": 1.0},
+        "eta_93": {"eta": 93},
+        "eta_80": {"eta": 80},
+        "eta_range": {"eta": [60, 90]},
+        "tau_batch": {"tau": "batch"},
+        "pixels": {"sees": "pixels", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+        "no_hint": {"hint_steps": 0},
+        "unsteady": {"steady": False},
+        "unscaled": {"augment": yaml.safe_load((CONF / "augment" / "unscaled.yaml").read_text())},
+    },
 }
 
 
@@ -38,11 +58,20 @@ def test_a_study_composes_under_a_name_of_its_own(composed, name: str) -> None:
     assert composed(name)["study"] != "default"
 
 
-@pytest.mark.parametrize("study", ["ablations", "ablations_small"])
-def test_ablations_change_one_thing_each(composed, study: str) -> None:
-    params = yaml.safe_load((FOLDER / "spatial_prior" / f"{study}.yaml").read_text())["hydra"]["sweeper"]
-    assert params["params"]["+spatial_prior/ablation"].split(",") == list(ABLATIONS)
-    whole = composed(f"spatial_prior/{study}")["method"]
-    for name, changes in ABLATIONS.items():
-        method = composed(f"spatial_prior/{study}", f"+spatial_prior/ablation={name}")["method"]
+@pytest.mark.parametrize(
+    ("of", "study"),
+    [
+        ("spatial_prior", "ablations"),
+        ("spatial_prior", "ablations_small"),
+        ("scale_attention", "ablations"),
+    ],
+)
+def test_ablations_change_one_thing_each(composed, of: str, study: str) -> None:
+    params = yaml.safe_load((FOLDER / of / f"{study}.yaml").read_text())["hydra"]["sweeper"]["params"]
+    assert params[f"+{of}/ablation"].split(",") == list(ABLATIONS[of])
+    assert {file.stem for file in (FOLDER / of / "ablation").glob("*.yaml")} == set(ABLATIONS[of])
+    whole = composed(f"{of}/{study}")["method"]
+    for name, changes in ABLATIONS[of].items():
+        method = composed(f"{of}/{study}", f"+{of}/ablation={name}")["method"]
         assert method == {**whole, **changes}, name
+        assert (method == whole) == (name == "whole"), f"{name} is what the method does anyway"

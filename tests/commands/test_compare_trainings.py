@@ -8,11 +8,11 @@ from made_runs import made_run
 from maskless.writers.sheet import sheet_png
 
 
-def test_the_page_has_the_last_sheet_and_the_statistics_of_the_prior(cli, tmp_path):
+def test_the_page_has_sheets_of_the_training_and_the_statistics_of_the_prior(cli, tmp_path):
     run = made_run(tmp_path, "gan", scores={"1": {"aji": 0.5}}, epochs=2)
     folder = run.path / "figures" / "sheets"
     folder.mkdir(parents=True)
-    for epoch in (0, 5, 10):
+    for epoch in (0, 5, 10, 15, 19):
         png = sheet_png({"t": np.full((1, 8, 8), epoch, np.uint8)})
         (folder / f"gan-epoch-{epoch:04}.png").write_bytes(png)
     for which, epoch, step in (("prior", "", 0), ("predicted", 0, 1)):
@@ -24,7 +24,7 @@ def test_the_page_has_the_last_sheet_and_the_statistics_of_the_prior(cli, tmp_pa
     assert done.code == 0, done
     text = page.read_text()
     assert re.findall(r'alt="([^"]*)"', text) == [
-        "gan-epoch-0010.png (what it made of samples it learns from)"
+        f"gan, epoch {epoch}: what it made of samples it learns from" for epoch in (0, 10, 19)
     ]
     assert "<h4>Prior and predictions</h4>" in text
     assert "nuclei per mm²: 0.25 to 0.25." in text

@@ -44,6 +44,7 @@ class Normless(ScaleAttention):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), 0.02)  # what is learnt shows the gradient itself
 
+
 class Killed(Exception):
     pass
 

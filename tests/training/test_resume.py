@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -120,32 +122,55 @@ def assert_same_weights(run: Path, whole: Path, *names: str) -> None:
             assert torch.equal(weights, found[key]), f"{name}: {key}"
 
 
-STAGED = ["method=point_supervised", *WORDS[1:]]
+#: Methods of two stages with averaged weights: what the first is called, and their words.
+STAGED = {
+    "point_supervised": ("spn", ["method.spn.ema=0.9", "method.ema=0.9"]),
+    "attention_points": ("attention", []),
+}
+
+
+def words_of(method: str) -> list[str]:
+    return [f"method={method}", *WORDS[1:], *STAGED[method][1]]
 
 
 @pytest.fixture(scope="module")
-def staged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("staged")
-    assert start(folder, *STAGED).wait(timeout=300) == 0
-    return only_run(folder)
+def staged(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The uninterrupted run of a method, trained once."""
+
+    @cache
+    def trained(method: str) -> Path:
+        folder = tmp_path_factory.mktemp(method)
+        assert start(folder, *words_of(method)).wait(timeout=300) == 0
+        return only_run(folder)
+
+    return trained
 
 
-@pytest.mark.parametrize("killed_in", ["spn-last", "last"])
+@pytest.mark.parametrize(
+    ("method", "killed_in"),
+    [
+        ("point_supervised", "first"),
+        ("point_supervised", "last"),
+        pytest.param("attention_points", "first", marks=pytest.mark.long),
+        ("attention_points", "last"),
+    ],
+)
 def test_a_run_killed_in_either_stage_goes_on_in_that_stage(
-    staged: Path, tmp_path: Path, killed_in: str
+    staged: Callable[[str], Path], tmp_path: Path, method: str, killed_in: str
 ) -> None:
-    process = start(tmp_path, *STAGED)
-    wait_for_checkpoints(tmp_path, 6, process, f"{killed_in}.ckpt")
+    whole, first = staged(method), STAGED[method][0]
+    process = start(tmp_path, *words_of(method))
+    wait_for_checkpoints(tmp_path, 6, process, "last.ckpt" if killed_in == "last" else f"{first}-last.ckpt")
     process.send_signal(signal.SIGKILL)
     process.wait()
     run = only_run(tmp_path)
     assert (run / "checkpoints" / "last.ckpt").is_file() == (killed_in == "last")
-    spn = run / "checkpoints" / "spn-last.ckpt"
-    before = spn.stat().st_mtime_ns
+    of_first = run / "checkpoints" / f"{first}-last.ckpt"
+    before = of_first.stat().st_mtime_ns
 
     assert start(tmp_path, f"resume={run}", "progress=false").wait(timeout=300) == 0
-    assert table(run) == table(staged)
+    assert table(run) == table(whole)
     assert len(table(run)) == 6
-    assert_same_weights(run, staged, "spn-last", "spn-best", "last", "best")
+    assert_same_weights(run, whole, f"{first}-last", f"{first}-best", "last", "best")
     if killed_in == "last":  # a stage that was through is not trained again
-        assert spn.stat().st_mtime_ns == before
+        assert of_first.stat().st_mtime_ns == before

@@ -25,6 +25,7 @@ from maskless.report.formats.page import Extra, Page, Section, Trained, html
 from maskless.report.formats.study import study_csv
 from maskless.report.formats.terminal import print_table
 from maskless.report.results import Result, names, read_result
+from maskless.report.sheets import sheets_over_training
 from maskless.report.table import Intervals, Table
 from maskless.report.tables import best, intervals, tables
 from maskless.runs import Run
@@ -75,9 +76,7 @@ def run(config: Config) -> None:
         left_out=[*left_out, *broken],
         training=training(by_name),
         extras=extras,
-        trained=[
-            Trained(name, of_training(result), _last_sheets(result)) for name, result in by_name.items()
-        ],
+        trained=[Trained(name, of_training(result), _sheets(result)) for name, result in by_name.items()],
     )
     drawn = _panel([row for one in compared for row in _panel_rows(one, count, config)])
     files = [
@@ -228,12 +227,12 @@ def _joined(compared: Sequence[_Compared], made: Callable[[Table, str, Intervals
 
 
 def _extras(files: Iterable[tuple[Path, str]]) -> tuple[list[Extra], list[str]]:
-    """The pictures, each with the name of its run, and a sentence for each that is none."""
+    """The pictures with their captions, and a sentence for each that is none."""
     extras, broken = [], []
-    for file, name in files:
+    for file, caption in files:
         data = file.read_bytes()
         if data.startswith(_PNG):
-            extras.append(Extra(f"{file.name} ({name})", data))
+            extras.append(Extra(caption, data))
         else:
             broken.append(f"{file} cannot be shown: it is no PNG")
     return extras, broken
@@ -242,11 +241,10 @@ def _extras(files: Iterable[tuple[Path, str]]) -> tuple[list[Extra], list[str]]:
 def _figures(results: Sequence[Result]) -> Iterator[tuple[Path, str]]:
     for name, result in zip(names(results), results, strict=True):
         for file in sorted((result.path / "figures").glob("*.png")):
-            yield file, name
+            yield file, f"{file.name} ({name})"
 
 
-def _last_sheets(result: Result) -> list[Extra]:
-    """Of each stage the sheet of its last epoch, if it has drawn any."""
-    files = sorted((result.path / "figures" / "sheets").glob("*.png"))
-    last = {file.name.rpartition("-epoch-")[0]: file for file in files}
-    return _extras((file, "what it made of samples it learns from") for file in last.values())[0]
+def _sheets(result: Result) -> list[Extra]:
+    """What each stage has drawn while it trained, if anything."""
+    found = sheets_over_training(result.path / "figures" / "sheets")
+    return _extras((file, f"{what}: what it made of samples it learns from") for file, what in found)[0]

@@ -137,7 +137,9 @@ class IEN(Stage):
             spn: Any = self.before
             self.network.begin_from(spn.network if spn.averaged is None else spn.averaged.network)
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Part of the step: a checkpoint that is written when the step is over has this average."""
+        super().optimizer_step(*args, **kwargs)
         if self.averaged is not None:
             self.averaged.update(self.network)
 

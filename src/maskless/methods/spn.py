@@ -114,7 +114,9 @@ class SPN(Stage):
         added = torch.where(sure & (last != IGNORE) & (last != believed), IGNORE, added)
         return torch.cat([labels[..., :-1], added], dim=-1)
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Part of the step: a checkpoint that is written when the step is over has this average."""
+        super().optimizer_step(*args, **kwargs)
         if self.averaged is not None:
             self.averaged.update(self.network)
 

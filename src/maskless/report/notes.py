@@ -6,9 +6,11 @@ from math import sqrt
 from statistics import median
 
 from maskless.report.column import Column
+from maskless.report.inversion import inversion
+from maskless.report.results import Result
 from maskless.report.selection import disagreement
 from maskless.report.summary import summary
-from maskless.report.table import Table
+from maskless.report.table import Row, Table
 from maskless.report.words import by_definition, metric_name
 
 #: Standard errors within which two means of other images cannot be told apart, at the 5 % level.
@@ -22,6 +24,7 @@ def notes(table: Table, others: Sequence[Table] = ()) -> tuple[str, ...]:
         *_missing(table),
         *_mixed(table),
         *_chosen(table),
+        *_inverted(table),
         *_elsewhere(table, others),
     )
 
@@ -94,8 +97,20 @@ def _chosen(table: Table) -> Iterator[str]:
     for row in table.rows:
         for run in row.runs:
             if found := disagreement(run):
-                which = f"{row.name}, seed {run.seed}" if len(row.runs) > 1 else row.name
-                yield f"{which} {found}: its loss is no guide to the best epoch here."
+                yield f"{_which(row, run)} {found}: its loss is no guide to the best epoch here."
+
+
+def _inverted(table: Table) -> Iterator[str]:
+    """The runs whose attention is upside down."""
+    for row in table.rows:
+        for run in row.runs:
+            if found := inversion(run):
+                yield f"The attention of {_which(row, run)} {found}."
+
+
+def _which(row: Row, run: Result) -> str:
+    """What a run of a row is called: of several by its seed."""
+    return f"{row.name}, seed {run.seed}" if len(row.runs) > 1 else row.name
 
 
 def _elsewhere(table: Table, others: Sequence[Table]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from math import isfinite, nan
 
+from maskless.report.chosen_epoch import chosen_epoch
 from maskless.report.results import Result
 
 #: Validation Dice within which two epochs are taken as equally good.
@@ -17,14 +18,10 @@ def disagreement(result: Result) -> str:
     method = result.config.get("method") or {}
     if method.get("selection") != "loss":
         return ""
-    first = method.get("selection_from") or 0
-    offered = [
-        row for row in result.epochs if row.get("epoch", -1) >= first and isfinite(row.get("loss", nan))
-    ]
+    chosen = chosen_epoch(result.epochs, method)
     scored = [row for row in result.epochs if isfinite(row.get("val_dice", nan))]
-    if not offered or not scored:
+    if chosen is None or not scored:
         return ""
-    chosen = min(offered, key=lambda row: row["loss"])
     best = max(scored, key=lambda row: row["val_dice"])
     if not best["val_dice"] - chosen.get("val_dice", nan) > _ALIKE:
         return ""

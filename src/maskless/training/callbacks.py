@@ -49,7 +49,7 @@ class Address(Callback):
     def __init__(self, data: DataModule, seed: int, stage: str) -> None:
         self.data, self.seed, self.stage = data, seed, stage
 
-    def on_train_batch_start(self, trainer: Trainer, module: LightningModule, *_: Any) -> None:
+    def on_train_batch_start(self, trainer: Trainer, module: Any, *_: Any) -> None:
         torch.manual_seed(seed_of(self.seed, self.stage, "step", self.data.step, trainer.global_rank))
         module.step_seed = seed_of(self.seed, self.stage, "step", self.data.step)
 

@@ -47,7 +47,7 @@ class Extra:
 
 @dataclass(frozen=True)
 class Trained:
-    """The training of one run: its charts, and the last sheet of pictures of each of its stages."""
+    """The training of one run: its charts, and some of the pictures that its stages have drawn meanwhile."""
 
     run: str
     charts: Sequence[Chart] = ()
