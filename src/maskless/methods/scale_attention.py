@@ -18,7 +18,7 @@ from maskless.losses.attention import (
 from maskless.losses.over_processes import mean_over_processes
 from maskless.methods.attention_probes import haematoxylin_share, probes_of
 from maskless.methods.stage import Stage
-from maskless.methods.stain_hints import contrast, darkness
+from maskless.methods.stain_hints import contrast, darkness, local_darkness
 from maskless.networks.batch_norm import set_norm_momentum
 from maskless.networks.dilated_attention import DilatedAttention
 from maskless.networks.scale_classifier import ScaleClassifier
@@ -58,7 +58,8 @@ class ScaleAttention(Stage):
 
     What the paper does not have, and 0 or false without it: `hint_steps`, the steps in which F is also told
     that nuclei are dark, by a weight that falls from 1 to `hint_rest`; else the background may be lit, for it
-    tells the power too. `steady`, whether the pass of t(I) is in evaluation mode, as segmenting is, and the
+    tells the power too. Dark is what is darker than the image is on average, or, by `hint_px`, than a square
+    of that side around it. `steady`, whether the pass of t(I) is in evaluation mode, as segmenting is, and the
     running tau that of this pass: else batch norm's statistics are others than those that tau is found with,
     and the segmentation jumps from epoch to epoch. `norm_momentum` is that of these statistics.
 
@@ -90,6 +91,7 @@ class ScaleAttention(Stage):
         sees: Literal["pixels", "density"] = "pixels",
         hint_steps: int = 0,
         hint_rest: float = 0.0,
+        hint_px: int = 0,
         steady: bool = False,
         norm_momentum: float = 0.1,
         **stage: Any,
@@ -115,7 +117,7 @@ class ScaleAttention(Stage):
         self.compression, self.sparse, self.sees = compression, sparse, sees
         self.smooth, self.equiv, self.equiv_gradient = smooth, equiv, equiv_gradient
         self.scale_equiv, self.steady = scale_equiv, steady
-        self.hint_steps, self.hint_rest = hint_steps, hint_rest
+        self.hint_steps, self.hint_rest, self.hint_px = hint_steps, hint_rest, hint_px
         self.f = DilatedAttention(width)
         self.g = ScaleClassifier(len(powers), g_width, g_layers, encoder_weights)
         for network in (self.f, self.g):
@@ -153,7 +155,8 @@ class ScaleAttention(Stage):
             losses["loss_scale_equiv"] = self.scale_equiv * self._scale_equivariance(images, power, attention)
         if self.hint_steps:  # later it may be 0, which is logged: means over an epoch are of all its steps
             told = max(1 - self.global_step / self.hint_steps, self.hint_rest)
-            losses["hint"] = -told * (attention.unsqueeze(1) * darkness(pixels)).mean()
+            dark = local_darkness(pixels, self.hint_px) if self.hint_px else darkness(pixels)
+            losses["hint"] = -told * (attention.unsqueeze(1) * dark).mean()
         total = torch.stack(list(losses.values())).sum()
         self._log(total, losses, scores, power, attention, pixels)
         return total
