@@ -53,7 +53,7 @@ def test_answers_stand_in_the_table_and_an_inverted_attention_is_said(tmp_path, 
     assert [row["accuracy_hidden"] for row in rows] == ["0.25", "0.25"]
     said = [record.getMessage() for record in caplog.records if record.name == "maskless.training.probes"]
     assert said == [inverted("toy", 0, -0.31)]
-    assert "the attention of toy is inverted: it lights the background" in said[0]
+    assert "of toy its map is inverted: it lights the background" in said[0]
     assert "-0.31" in said[0]
 
 

@@ -21,11 +21,11 @@ from maskless.signals import IGNORE, Signal
 class AttentionLabels:
     """The Voronoi label of the middles of nuclei, and the label of what stain and attention agree on.
 
-    A pixel is nucleus where an earlier stage's probability is above `above` and haematoxylin above its Otsu
-    threshold, background where neither is, and ignored where they disagree. Of the nuclei, pieces of less
-    than `min_area_px` are ignored too, and what is left is parted into nuclei at the maxima of its distance
-    from the edge within `radius_px`: their points, and the lines half-way between them, are the Voronoi label
-    of Liu et al. (ISBI 2022). `sigma_px` is the blur of the haematoxylin.
+    A pixel is nucleus where an earlier stage's probability is above `above` and haematoxylin, blurred by
+    `sigma_px`, above its Otsu threshold, background where neither is, and ignored where they disagree. Of the
+    nuclei, pieces of less than `min_area_px` are ignored too, holes of at most `hole_px` are filled, and what
+    is left is parted into nuclei at the maxima of its distance from the edge within `radius_px`: their
+    points, and the lines half-way between them, are the Voronoi label of Liu et al. (ISBI 2022).
 
     Raises UserError for values that cannot be.
     """
@@ -34,27 +34,30 @@ class AttentionLabels:
     sigma_px: float = 1.0
     radius_px: int = 7
     min_area_px: int = 30
+    hole_px: int = 800
 
     needs: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.PROBABILITY})
     makes: ClassVar[frozenset[Signal]] = frozenset({Signal.LABELS})
 
     def __post_init__(self) -> None:
-        if not 0 < self.above < 1 or self.sigma_px < 0 or self.radius_px < 1 or self.min_area_px < 1:
+        least = min(self.radius_px, self.min_area_px, self.hole_px)
+        if not 0 < self.above < 1 or self.sigma_px < 0 or least < 1:
             raise UserError(
                 f"AttentionLabels cannot be made with above={self.above}, sigma_px={self.sigma_px}, "
-                f"radius_px={self.radius_px}, min_area_px={self.min_area_px}: above is between 0 and 1, "
-                "sigma_px 0 or more, the others 1 or more"
+                f"radius_px={self.radius_px}, min_area_px={self.min_area_px}, hole_px={self.hole_px}: above "
+                "is between 0 and 1, sigma_px 0 or more, the others 1 or more"
             )
 
     def __call__(self, signals: Mapping[Signal, Any]) -> dict[Signal, NDArray]:
-        """'labels', uint8 (H, W, 2): the Voronoi label, then the agreement, 0, 1 or 255 = ignored.
+        """'labels', uint8 (H, W, 2): the Voronoi label, then the agreement; 0, 1 or 255 for ignored.
 
         Given the image, uint8 (H, W, 3), RGB, and the probability, (H, W), 0 to 1. Where no nucleus is agreed
         on, the Voronoi label is ignored throughout.
         """
         image, probability = signals[Signal.IMAGE], signals[Signal.PROBABILITY]
         attended, (_, dark) = probability > self.above, stained(image, self.sigma_px)
-        nuclei = fill_holes(remove_small(attended & dark, min_area_px=self.min_area_px))
+        nuclei = remove_small(attended & dark, min_area_px=self.min_area_px)
+        nuclei = fill_holes(nuclei, max_area_px=self.hole_px)
         agreement = np.where(attended | dark, IGNORE, 0).astype(np.uint8)
         agreement[nuclei] = 1
         return {Signal.LABELS: np.stack([self._parted(nuclei), agreement], axis=-1)}

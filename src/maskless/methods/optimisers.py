@@ -31,7 +31,8 @@ def optimised(
     learner = kind(parameters, lr, betas=betas, weight_decay=weight_decay)
     if rate == "constant":
         return {"optimizer": learner}
-    cycle = torch.optim.lr_scheduler.OneCycleLR(learner, lr, total_steps=total_steps, pct_start=0.1)
+    rise = min(max(0.1, 1.5 / total_steps), 0.9)  # not one whole step, by which its schedule would divide 0
+    cycle = torch.optim.lr_scheduler.OneCycleLR(learner, lr, total_steps=total_steps, pct_start=rise)
     return {"optimizer": learner, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
 

@@ -58,8 +58,8 @@ class ScaleAttention(Stage):
 
     What the paper does not have, and 0 or false without it: `hint_steps`, the steps in which F is also told
     that nuclei are dark, by a weight that falls from 1 to `hint_rest`; else the background may be lit, for it
-    tells the power too. Dark is what is darker than the image is on average, or, by `hint_px`, than a square
-    of that side around it. `steady`, whether the pass of t(I) is in evaluation mode, as segmenting is, and the
+    tells the power too. Dark is what is darker than the image on average, or, by `hint_px`, than a square of
+    that side around it. `steady`, whether the pass of t(I) is in evaluation mode, as segmenting is, and the
     running tau that of this pass: else batch norm's statistics are others than those that tau is found with,
     and the segmentation jumps from epoch to epoch. `norm_momentum` is that of these statistics.
 

@@ -43,7 +43,7 @@ class Probes(Callback):
 def inverted(stage: str, epoch: int, polarity: float) -> str:
     """That the background is lit, in a sentence."""
     return (
-        f"after epoch {epoch} the attention of {stage} is inverted: it lights the background (its rank "
-        f"correlation with haematoxylin is {polarity:.2f}); if it stays so, train anew with another seed=, "
-        "or with method.hint_steps=100"
+        f"after epoch {epoch} of {stage} its map is inverted: it lights the background (its rank correlation "
+        f"with haematoxylin is {polarity:.2f}); if it stays so, train anew with another seed= or more "
+        "hint_steps"
     )
