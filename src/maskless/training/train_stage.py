@@ -90,7 +90,7 @@ def train_stage(
         probes,
         epochs,
         statistics,
-        Sheets(run, data, name),
+        Sheets(run, data, name, every=min(5, max(1, stage.epochs // 10))),
         Collapse(run, name, part, statistics),
     ]
     if stage.selection == LOSS:
