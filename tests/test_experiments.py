@@ -24,6 +24,7 @@ ABLATIONS = {
     },
     "scale_attention": {
         "whole": {},
+        "no_scale": {"scale": 0.0},
         "no_sparse": {"sparse": False},
         "no_smooth": {"smooth": 0.0},
         "no_equiv": {"equiv": 0.0},
@@ -33,8 +34,8 @@ ABLATIONS = {
         "eta_range": {"eta": [60, 90]},
         "tau_batch": {"tau": "batch"},
         "pixels": {"sees": "pixels", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
-        "no_hint": {"hint_steps": 0, "hint_rest": 0.0, "hint_px": 0},
-        "short_hint": {"hint_rest": 0.0, "hint_px": 0},
+        "no_hint": {"hint_rest": 0.0, "hint_px": 0},
+        "short_hint": {"hint_steps": 50, "hint_rest": 0.0, "hint_px": 0},
         "unsteady": {"steady": False},
         "unscaled": {"augment": yaml.safe_load((CONF / "augment" / "unscaled.yaml").read_text())},
     },

@@ -113,7 +113,9 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
     lit = attention(a, powers, taus)
     scores = g(lit[:, None] * x)
     losses = {
-        "loss_scale": -sum(torch.log_softmax(s, 0)[p] for s, p in zip(scores, powers, strict=True)) / len(x)
+        "loss_scale": -on.get("scale", 1.0)
+        * sum(torch.log_softmax(s, 0)[p] for s, p in zip(scores, powers, strict=True))
+        / len(x)
     }
     if smooth := on.get("smooth", 1.0):
         rows = (lit[:, 1:] - lit[:, :-1]).abs().mean()
@@ -127,12 +129,21 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         losses["loss_equiv"] = equiv * ((lit.flatten(1) - of_turned.flatten(1)[:, back]) ** 2).mean()
     if weight := on.get("scale_equiv"):
         with torch.no_grad():
-            of_halved = attention(f(nn.functional.avg_pool2d(x, 2)), [max(p - 1, 0) for p in powers], running)
-        apart = ((nn.functional.avg_pool2d(lit, 2) - of_halved) ** 2).mean((1, 2))
-        at_20, at_40 = (
-            torch.stack([d for d, p in zip(apart, powers, strict=True) if p == k]) for k in (1, 2)
-        )
+            higher = [k for k, p in enumerate(powers) if p > 0]
+            lower = [powers[k] - 1 for k in higher]
+            of_halved = attention(f(nn.functional.avg_pool2d(x[higher], 2)), lower, running)
+        apart = ((nn.functional.avg_pool2d(lit[higher], 2) - of_halved) ** 2).mean((1, 2))
+        at_20, at_40 = (torch.stack([d for d, p in zip(apart, lower, strict=True) if p == k]) for k in (0, 1))
         losses["loss_scale_equiv"] = weight * (at_20.mean() + at_40.mean()) / 2
+    if weight := on.get("hint_rest"):
+        red, side = pixels[:, 0].double().numpy(), on["hint_px"]
+        dark = np.zeros_like(red)
+        for k, i, j in np.ndindex(red.shape):
+            half = side // 2
+            around = red[k, max(i - half, 0) : i + half + 1, max(j - half, 0) : j + half + 1]
+            spread = max(around.std(), red[k].std(ddof=1) / 2)
+            dark[k, i, j] = np.clip((around.mean() - red[k, i, j]) / spread, -1, 1)
+        losses["hint"] = -weight * (lit * torch.from_numpy(dark).float()).mean()
     return losses
 
 
@@ -157,6 +168,8 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         {"steady": True, "tau": "power", "scale_equiv": 1.0},
         {"steady": True, "equiv_gradient": True},
         {"steady": True, "equiv": 0.0, "scale_equiv": 1.0},
+        {"scale": 0.5},
+        {"hint_rest": 3.0, "hint_px": 9},
     ],
     ids=str,
 )
@@ -167,10 +180,11 @@ def test_losses_and_gradient_as_written_out(on: dict) -> None:
     torch.stack(list(expected.values())).sum().backward()
     loss, logged = step(stage, batch_of())
     loss.backward()
-    assert {name for name in logged if name.startswith("loss_")} == set(expected)
+    assert {name for name in logged if name.startswith(("loss_", "hint"))} == set(expected)
     for name, value in expected.items():
         assert logged[name] == pytest.approx(float(value.detach()), rel=1e-4, abs=1e-7), name
-    assert float(loss.detach()) == pytest.approx(logged["loss"])
+    # What is told is no part of the loss that chooses an epoch.
+    assert float(loss.detach()) == pytest.approx(logged["loss"] + logged.get("hint", 0.0))
     apart = (gradient_of(stage) - gradient_of(copy)).norm() / gradient_of(copy).norm()
     assert float(apart) < 1e-3
 
@@ -324,7 +338,8 @@ def test_an_image_is_halved_as_the_data_make_it_smaller() -> None:
     stage.f = Recording()  # type: ignore[assignment]
     batch = batch_of()
     step(stage, batch)
-    for image, halved in zip(batch[Role.MAIN][Signal.IMAGE], seen[1], strict=True):
+    higher = batch[Role.MAIN][Signal.IMAGE][batch[Role.MAIN][Signal.SCALES] > 0]
+    for image, halved in zip(higher, seen[1], strict=True):
         whole = Sample(Item("a", "a"), {Signal.IMAGE: image.numpy()}, mpp=0.25)
         expected = torch.from_numpy(at_power(whole, 20)[Signal.IMAGE]).movedim(-1, 0) / 255
         torch.testing.assert_close(halved, expected, rtol=0, atol=0.51 / 255)
@@ -446,12 +461,17 @@ def test_a_sheet_shows_what_is_attended_and_what_is_not() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"lr": 0.0}, "lr=0.0.*above 0 is wanted"),
-        ({"compression": -1.0}, "compression=-1.0.*above 0 is wanted"),
+        ({"lr": 0.0}, "lr=0.0.*lr is above 0"),
+        ({"norm_momentum": -1.0}, "norm_momentum=-1.0.*norm_momentum is above 0"),
+        ({"compression": -1.0}, "compression=-1.0.*compression is above 0"),
+        ({"g_layers": [1, 1]}, r"g_layers=\[1, 1\].*are four numbers"),
+        ({"g_width": 32, "encoder_weights": "imagenet"}, "encoder_weights fit a G of g_width=64, not 32"),
+        ({"hint_px": 64}, "hint_px=64 must be odd"),
+        ({"scale": -1.0}, "scale=-1.0.*0 or more is wanted"),
         ({"smooth": -1.0}, "smooth=-1.0.*0 or more is wanted"),
         ({"scale_equiv": -0.5}, "scale_equiv=-0.5.*0 or more is wanted"),
         ({"hint_steps": -5}, "hint_steps=-5.*0 or more is wanted"),
-        ({"hint_rest": -0.1}, "hint_rest=-0.1: 0 or more is wanted"),
+        ({"hint_rest": -0.1}, "hint_rest=-0.1.*0 or more is wanted"),
         ({"powers": [40]}, r"powers=\[40\] must be two or more, ascending"),
         ({"powers": [40, 20, 10]}, "must be two or more, ascending"),
         ({"powers": [10, 10, 20]}, "must be two or more, ascending"),

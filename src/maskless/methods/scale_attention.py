@@ -17,10 +17,12 @@ from maskless.losses.attention import (
 )
 from maskless.losses.over_processes import mean_over_processes
 from maskless.methods.attention_probes import haematoxylin_share, probes_of
+from maskless.methods.optimisers import refuse_unlearnable
 from maskless.methods.stage import Stage
-from maskless.methods.stain_hints import contrast, darkness, local_darkness
+from maskless.methods.stain_hints import contrast, darkness, hint_weight, local_darkness, refuse_even
 from maskless.networks.batch_norm import set_norm_momentum
 from maskless.networks.dilated_attention import DilatedAttention
+from maskless.networks.imagenet import WIDTH
 from maskless.networks.scale_classifier import ScaleClassifier
 from maskless.networks.symmetries import SYMMETRIES
 from maskless.signals import Need, Role, Signal
@@ -38,7 +40,7 @@ class ScaleAttention(Stage):
     a = F(I) is a confidence a pixel, A = sigmoid(r (a - tau)) the attention, r = `compression`, and G sees
     A * I alone::
 
-        L_scale  = -log softmax(G(A * I)) of the true power                    eq. 2
+        L_scale  = `scale` -log softmax(G(A * I)) of the true power            eq. 2
         L_smooth = `smooth` (mean |row differences| + mean |column ones|)      eq. 3
         L_equiv  = `equiv` mean (t(A) - A of t(I))^2, t a symmetry a batch     eq. 4
 
@@ -56,12 +58,13 @@ class ScaleAttention(Stage):
     and G are given: the normalised 'pixels', or their optical 'density', of which white is 0 as what A hides.
     `g_width` and `g_layers` are those of G, a ResNet-34 by default, `encoder_weights` its start.
 
-    What the paper does not have, and 0 or false without it: `hint_steps`, the steps in which F is also told
-    that nuclei are dark, by a weight that falls from 1 to `hint_rest`; else the background may be lit, for it
-    tells the power too. Dark is what is darker than the image on average, or, by `hint_px`, than a square of
-    that side around it. `steady`, whether the pass of t(I) is in evaluation mode, as segmenting is, and the
-    running tau that of this pass: else batch norm's statistics are others than those that tau is found with,
-    and the segmentation jumps from epoch to epoch. `norm_momentum` is that of these statistics.
+    What the paper does not have, and 0 or false without it: F is also told that nuclei are dark, by a weight
+    that falls from 1 to 0 over `hint_steps` and is `hint_rest` at least; else the background may be lit, for
+    it tells the power too. With `scale=0` that is all that F learns from. Dark is what is darker than the
+    image on average, or, by `hint_px`, than a square of that side around it. `steady`, whether the pass of
+    t(I) is in evaluation mode, as segmenting is, and the running tau that of this pass: else batch norm's
+    statistics are others than those that tau is found with, and the segmentation jumps from epoch to epoch.
+    `norm_momentum` is that of these statistics.
 
     It needs `powers` of the main source, and works at the highest.
     """
@@ -84,6 +87,7 @@ class ScaleAttention(Stage):
         eta: float | Sequence[float] | Literal["haematoxylin"] = 93.0,
         tau: Literal["batch", "power"] = "batch",
         sparse: bool = True,
+        scale: float = 1.0,
         smooth: float = 1.0,
         equiv: float = 1.0,
         equiv_gradient: bool = False,
@@ -97,17 +101,22 @@ class ScaleAttention(Stage):
         **stage: Any,
     ) -> None:
         super().__init__(**stage)
-        if min(lr, compression, width, g_width) <= 0:
+        refuse_unlearnable("ScaleAttention", lr, weight_decay, width, norm_momentum)
+        if compression <= 0 or g_width < 1 or len(g_layers) != 4 or min(g_layers) < 1:
             raise UserError(
-                f"ScaleAttention cannot learn with lr={lr}, compression={compression}, width={width}, "
-                f"g_width={g_width}: above 0 is wanted"
+                f"ScaleAttention cannot learn with compression={compression}, g_width={g_width}, "
+                f"g_layers={list(g_layers)}: compression is above 0, g_width 1 or more, and g_layers are "
+                "four numbers, 1 or more each"
             )
-        if min(weight_decay, smooth, equiv, scale_equiv, hint_steps, hint_rest) < 0:
+        if encoder_weights and g_width != WIDTH:
+            raise UserError(f"encoder_weights fit a G of g_width={WIDTH}, not {g_width}")
+        if min(scale, smooth, equiv, scale_equiv, hint_steps, hint_rest, hint_px) < 0:
             raise UserError(
-                f"ScaleAttention cannot learn with weight_decay={weight_decay}, smooth={smooth}, "
-                f"equiv={equiv}, scale_equiv={scale_equiv}, hint_steps={hint_steps}, "
-                f"hint_rest={hint_rest}: 0 or more is wanted"
+                f"ScaleAttention cannot learn with scale={scale}, smooth={smooth}, equiv={equiv}, "
+                f"scale_equiv={scale_equiv}, hint_steps={hint_steps}, hint_rest={hint_rest}, "
+                f"hint_px={hint_px}: 0 or more is wanted"
             )
+        refuse_even(hint_px)
         if len(powers) < 2 or list(powers) != sorted(set(powers)) or powers[0] <= 0:
             raise UserError(f"powers={list(powers)} must be two or more, ascending, as in [10,20,40]")
         if tau not in ("batch", "power") or sees not in ("pixels", "density"):
@@ -115,7 +124,8 @@ class ScaleAttention(Stage):
         self.eta = _percentiles(eta)
         self.lr, self.weight_decay, self.powers = lr, weight_decay, tuple(powers)
         self.compression, self.sparse, self.sees = compression, sparse, sees
-        self.smooth, self.equiv, self.equiv_gradient = smooth, equiv, equiv_gradient
+        self.scale, self.smooth = scale, smooth
+        self.equiv, self.equiv_gradient = equiv, equiv_gradient
         self.scale_equiv, self.steady = scale_equiv, steady
         self.hint_steps, self.hint_rest, self.hint_px = hint_steps, hint_rest, hint_px
         self.f = DilatedAttention(width)
@@ -144,7 +154,7 @@ class ScaleAttention(Stage):
         tau = self._learn_tau(a, share, power, kept=not self.steady)
         attention = self._attention(a, tau)
         scores = self.g(attention.unsqueeze(1) * images).float()
-        losses = {"loss_scale": F.cross_entropy(scores, power)}
+        losses = {"loss_scale": self.scale * F.cross_entropy(scores, power)}
         if self.smooth:
             losses["loss_smooth"] = self.smooth * smoothness_loss(attention)
         if self.equiv or self.steady:
@@ -153,12 +163,14 @@ class ScaleAttention(Stage):
                 losses["loss_equiv"] = self.equiv * equivariance_loss(attention, of_transformed)
         if self.scale_equiv:
             losses["loss_scale_equiv"] = self.scale_equiv * self._scale_equivariance(images, power, attention)
-        if self.hint_steps:  # later it may be 0, which is logged: means over an epoch are of all its steps
-            told = max(1 - self.global_step / self.hint_steps, self.hint_rest)
+        loss = total = torch.stack(list(losses.values())).sum()
+        if self.hint_steps or self.hint_rest:
+            # Later it may be 0, which is logged: means over an epoch are of all its steps.
+            told = hint_weight(self.global_step, self.hint_steps, self.hint_rest)
             dark = local_darkness(pixels, self.hint_px) if self.hint_px else darkness(pixels)
             losses["hint"] = -told * (attention.unsqueeze(1) * dark).mean()
-        total = torch.stack(list(losses.values())).sum()
-        self._log(total, losses, scores, power, attention, pixels)
+            total = total + losses["hint"]
+        self._log(loss, losses, scores, power, attention, pixels)
         return total
 
     def _seen(self, images: Tensor) -> Tensor:
@@ -210,17 +222,22 @@ class ScaleAttention(Stage):
 
     def _scale_equivariance(self, images: Tensor, power: Tensor, attention: Tensor) -> Tensor:
         """The mean over the higher powers of the MSE between A, halved, and A of the halved images."""
-        halved = F.interpolate(images, scale_factor=0.5, mode="bilinear")
-        of_whole = F.interpolate(attention.unsqueeze(1), scale_factor=0.5, mode="bilinear").squeeze(1)
-        with torch.no_grad():
-            of_halved = self._attention(self.f(halved).float(), self._running((power - 1).clamp(min=0)))
-        apart = (of_whole - of_halved).square().mean((1, 2))
-        higher = power > 0
-        return mean_over_processes((apart * higher).sum(), higher.sum())
+        higher = torch.nonzero(power > 0).squeeze(1)
+        lower = power[higher] - 1
+        apart = attention.new_zeros(len(self.powers) - 1)
+        if len(higher):
+            halved = F.interpolate(images[higher], scale_factor=0.5, mode="bilinear")
+            of_whole = F.interpolate(attention[higher].unsqueeze(1), scale_factor=0.5, mode="bilinear")
+            with torch.no_grad():
+                of_halved = self._attention(self.f(halved).float(), self._running(lower))
+            each = (of_whole.squeeze(1) - of_halved).square().mean((1, 2))
+            apart = apart.index_add(0, lower, each)
+        number = torch.bincount(lower, minlength=len(apart))
+        return mean_over_processes(apart, number).mean()
 
     def _log(
         self,
-        total: Tensor,
+        loss: Tensor,
         losses: Mapping[str, Tensor],
         scores: Tensor,
         power: Tensor,
@@ -237,7 +254,7 @@ class ScaleAttention(Stage):
         of_power = torch.where(number > 0, of_power, lit.mean())
         self.log_dict(
             {
-                "loss": total,
+                "loss": loss,
                 **losses,
                 "accuracy": (scores.argmax(1) == power).float().mean(),
                 "contrast": contrast(attention.detach().unsqueeze(1), darkness(pixels)),

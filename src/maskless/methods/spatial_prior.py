@@ -12,7 +12,14 @@ from maskless.methods.image_pool import ImagePool, states_of_all
 from maskless.methods.prior_masks import parted as apart_where_touching
 from maskless.methods.prior_masks import stained, union
 from maskless.methods.stage import Spec, Stage
-from maskless.methods.stain_hints import brownness, contrast, darkness, stain_of_masks
+from maskless.methods.stain_hints import (
+    brownness,
+    contrast,
+    darkness,
+    hint_weight,
+    refuse_even,
+    stain_of_masks,
+)
 from maskless.networks.averaged import Averaged
 from maskless.networks.h_dab import haematoxylin_only, recoloured
 from maskless.networks.patch_gan import PatchGAN
@@ -44,14 +51,14 @@ class SpatialPrior(Stage):
     `lr_d` is the learning rate of the discriminators, where it is not that of S and R. Outside the region in
     which the prior is annotated nothing is compared: what D_S and D_R are shown, real or made, is blank.
 
-    What the paper does not have, and each 0 or false without it: `hint_steps`, the steps in which S is also
-    told that `target` is dark in nuclei, by a weight that falls from 1 to `hint_rest`; else the gaps between
-    nuclei, of much the same size and number, are as good a solution as the nuclei. Dark is what is darker
-    than the image is on average, or, by `hint_px`, than a square of that side around it. `parted`, whether
-    nuclei of the prior that touch are parted by a line of background. `masks=2`, one mask of the positive
-    nuclei, whose stain is DAB, and one of the negative, in place of one of all, as the paper wishes: D_S and
-    L_C see both as one, the prior's nuclei are dealt out to both at random, and what is brown of a nucleus
-    belongs in the first. `ema`, the decay of averaged weights of S, which then segment.
+    What the paper does not have, and each 0 or false without it: S is also told that `target` is dark in
+    nuclei, by a weight that falls from 1 to 0 over `hint_steps` and is `hint_rest` at least; else the gaps
+    between nuclei, of much the same size and number, are as good a solution as the nuclei. Dark is what is
+    darker than the image is on average, or, by `hint_px`, than a square of that side around it. `parted`,
+    whether nuclei of the prior that touch are parted by a line of background. `masks=2`, one mask of the
+    positive nuclei, whose stain is DAB, and one of the negative, in place of one of all, as the paper wishes:
+    D_S and L_C see both as one, the prior's nuclei are dealt out to both at random, and what is brown of a
+    nucleus belongs in the first. `ema`, the decay of averaged weights of S, which then segment.
 
     Logged as `contrast` is how much darker `target` is in S(t) than elsewhere, in standard deviations of the
     image: below 0, S has found the gaps.
@@ -107,8 +114,7 @@ class SpatialPrior(Stage):
             hint_rest=hint_rest,
             hint_px=hint_px,
         )
-        if hint_px and hint_px % 2 == 0:
-            raise UserError(f"hint_px={hint_px} must be odd, so that a pixel is in the middle of its square")
+        refuse_even(hint_px)
         if ema >= 1 or {views, masks} - {1, 2} or target not in ("image", "haematoxylin"):
             raise UserError(
                 f"SpatialPrior cannot learn with ema={ema}, views={views}, masks={masks}, target={target}: "
@@ -213,8 +219,9 @@ class SpatialPrior(Stage):
             one = mask if self.views == 1 else self._segmented(part["other"])
             apart = (union(one) - union(self._segmented(part["view"]))).abs()
             losses["loss_c"] = self.consistency * apart.mean()
-        if self.hint_steps:  # later it may be 0, which is logged: means over an epoch are of all its steps
-            told = max(1 - self.global_step / self.hint_steps, self.hint_rest)
+        if self.hint_steps or self.hint_rest:
+            # Later it may be 0, which is logged: means over an epoch are of all its steps.
+            told = hint_weight(self.global_step, self.hint_steps, self.hint_rest)
             losses["hint"] = -told * (mask * stain_of_masks(part["target"], self.masks, self.hint_px)).mean()
         if self.masks == 2:
             positive = (mask[:, :1] - mask[:, 1:]) * union(mask).detach()

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from maskless.errors import UserError
+
 
 def darkness(images: Tensor) -> Tensor:
     """How dark, float (B, 1, H, W), in standard deviations from each image's mean.
@@ -38,6 +40,17 @@ def _around(values: Tensor, window_px: int) -> Tensor:
         sums = F.pad(values.movedim(axis, -1).cumsum(-1), (1, 0))
         values = ((sums[..., high] - sums[..., low]) / (high - low)).movedim(-1, axis)
     return values
+
+
+def hint_weight(step: int, steps: int, rest: float) -> float:
+    """From 1 to 0 over the first `steps`, and `rest` at least."""
+    return max(1 - step / steps if steps else 0.0, rest)
+
+
+def refuse_even(hint_px: int) -> None:
+    """Raise UserError for the side of a square without a middle."""
+    if hint_px and hint_px % 2 == 0:
+        raise UserError(f"hint_px={hint_px} must be odd, so that a pixel is in the middle of its square")
 
 
 def brownness(images: Tensor) -> Tensor:
