@@ -5,18 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import ndimage, stats
 from torch import Tensor, nn
 
-from maskless.methods.attention_probes import (
-    _CELL_PX,
-    _blanked,
-    _mosaic,
-    _stained,
-    haematoxylin_share,
-    polarity,
-    probes_of,
-)
+from maskless.data.stained import stained
+from maskless.methods.attention_probes import haematoxylin_share, polarity, probes_of
 from maskless.stain import stains
 
 NUCLEUS, STROMA = (90, 60, 150), (235, 190, 215)
@@ -83,50 +76,89 @@ def test_constant_maps_are_left_out_of_the_polarity() -> None:
     assert math.isnan(polarity(np.ones((2, 12, 12)), amounts))
 
 
-@pytest.mark.parametrize("change", [_blanked, _mosaic])
+def shown_to(images: np.ndarray) -> list[np.ndarray]:
+    """What F is shown of images uint8 (B, H, W, 3): as they are, with nuclei covered, and mosaics."""
+    shown: list[np.ndarray] = []
+
+    def attended(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        shown.append(pixels.numpy().copy())
+        return pixels.movedim(-1, 1) / 255, torch.ones(pixels.shape[:3])
+
+    probes_of(torch.from_numpy(images), torch.zeros(len(images), dtype=torch.int64), attended, ByMean())
+    return shown
+
+
+def crowded(free: int, side: int = 104) -> np.ndarray:
+    """Nuclei all over, but for so many cells of 8 px and the 4 px around them, every third of a row."""
+    image = np.empty((side, side, 3), np.uint8)
+    image[:] = NUCLEUS
+    for k in range(free):
+        row, column = 8 * (3 * (k // 4) + 1), 8 * (3 * (k % 4) + 1)
+        image[row - 4 : row + 12, column - 4 : column + 12] = STROMA
+    grain = np.random.default_rng(0).integers(-3, 4, image.shape)
+    return np.clip(image.astype(int) + grain, 0, 255).astype(np.uint8)
+
+
 @pytest.mark.parametrize("side", [80, 75])  # 75 is no multiple of a cell
-def test_no_stained_pixel_is_left_and_the_size_is_kept(change, side: int) -> None:
+def test_no_stained_pixel_is_left_and_the_size_is_kept(side: int) -> None:
     image = painted(side)
-    changed = change(image, _stained(image)[1])
-    assert changed.shape == image.shape
-    assert changed.dtype == np.uint8
+    of_images, covered, bare = shown_to(np.stack([image, image]))
     assert blue(image).sum() > 500
-    assert not blue(changed).any()
+    np.testing.assert_array_equal(of_images[0], image)
+    for changed in (covered[0], bare[0]):
+        assert changed.shape == image.shape
+        assert changed.dtype == np.uint8
+        assert not blue(changed).any()
 
 
-def test_blanked_pictures_keep_what_is_between_nuclei() -> None:
+def test_nuclei_are_covered_by_tissue_with_its_grain() -> None:
+    """A flat patch would be the silhouette of a nucleus, whose size tells the power."""
     image = painted()
-    changed = _blanked(image, _stained(image)[1])
-    kept = (changed == image).all(axis=-1)
+    covered = shown_to(np.stack([image, image]))[1][0]
+    nuclei = stained(image)[1]
+    kept = (covered == image).all(axis=-1)
     assert 0.8 < kept.mean() < 0.95
-    colours = np.unique(changed[~kept], axis=0)
-    assert len(colours) == 1  # one colour, that of what is between
-    assert np.abs(colours[0].astype(int) - STROMA).max() <= 2
+    assert kept[nuclei].mean() < 0.01
+    rest = image[~ndimage.binary_dilation(nuclei, iterations=2)].astype(float)
+    of_nuclei = covered[nuclei].astype(float)
+    np.testing.assert_allclose(of_nuclei.std(0), rest.std(0), rtol=0.15)
+    np.testing.assert_allclose(of_nuclei.mean(0), rest.mean(0), atol=0.5)
 
 
-def test_a_mosaic_is_made_of_the_cells_of_the_image() -> None:
-    image = painted()
-    cells = {
-        image[r : r + _CELL_PX, c : c + _CELL_PX].tobytes()
-        for r in range(0, 80, _CELL_PX)
-        for c in range(0, 80, _CELL_PX)
-    }
-    changed = _mosaic(image, _stained(image)[1])
-    placed = [
-        changed[r : r + _CELL_PX, c : c + _CELL_PX].tobytes()
-        for r in range(0, 80, _CELL_PX)
-        for c in range(0, 80, _CELL_PX)
-    ]
-    assert set(placed) <= cells
-    assert len(set(placed)) == 25 // 4
+def cells(image: np.ndarray) -> list[bytes]:
+    starts = range(0, len(image), 8)
+    return [image[r : r + 8, c : c + 8].tobytes() for r in starts for c in starts]
+
+
+@pytest.mark.parametrize("image", [painted(), crowded(16)], ids=["sparse", "crowded"])
+def test_a_mosaic_has_as_many_cells_however_many_nuclei_there_are(image: np.ndarray) -> None:
+    bare = shown_to(np.stack([image, image]))[2][0]
+    assert not blue(bare).any()
+    assert set(cells(bare)) <= set(cells(image))
+    assert len(set(cells(bare))) == 16
+
+
+def test_an_image_with_too_little_between_its_nuclei_is_left_out() -> None:
+    crowds, plain = crowded(15), np.full((104, 104, 3), STROMA, np.uint8)
+    images = np.stack([crowds, plain, plain, plain])
+    covered, bare = shown_to(images)[1:]
+    np.testing.assert_array_equal(covered, images)
+    np.testing.assert_array_equal(bare, images)
+    found = answers(lambda shown: torch.ones_like(shown[:, 0]), images, [0, 2, 2, 0])
+    assert found["accuracy_attended"] == 1 / 2
+    assert found["accuracy_blanked"] == found["accuracy_no_nuclei"] == pytest.approx(2 / 3)
+    crowds_alone = answers(lambda shown: torch.ones_like(shown[:, 0]), np.stack([crowds] * 3), [2] * 3)
+    assert crowds_alone["accuracy_attended"] == 1
+    assert math.isnan(crowds_alone["accuracy_blanked"])
+    assert math.isnan(crowds_alone["accuracy_no_nuclei"])
 
 
 @pytest.mark.parametrize("side", [5, 40])
 @pytest.mark.parametrize("grey", [0, 255])
 def test_an_image_of_one_colour_stays_as_it_is(side: int, grey: int) -> None:
-    image = np.full((side, side, 3), grey, np.uint8)
-    for change in (_blanked, _mosaic):
-        np.testing.assert_array_equal(change(image, _stained(image)[1]), image)
+    images = np.full((2, side, side, 3), grey, np.uint8)
+    for shown in shown_to(images):
+        np.testing.assert_array_equal(shown, images)
 
 
 class ByMean(nn.Module):
@@ -168,6 +200,32 @@ def test_a_classifier_that_needs_the_nuclei_fails_without_them() -> None:
     assert of_background["polarity"] < -0.4
 
 
+class Lagging(nn.Module):
+    """Tells a bright image from a dark one by a batch norm whose averages are far from any image's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.norm.running_mean.fill_(50)
+
+    def forward(self, images: Tensor) -> Tensor:
+        mean = self.norm(images).mean((1, 2, 3))
+        return torch.stack([-mean, mean], dim=1)
+
+
+def test_the_classifier_is_asked_by_the_statistics_of_the_batch() -> None:
+    def attended(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        return pixels.movedim(-1, 1) / 255, torch.ones(pixels.shape[:3])
+
+    images = np.stack([np.full((16, 16, 3), grey, np.uint8) for grey in (40, 200, 60, 220)])
+    power, classifier = torch.tensor([0, 1, 0, 1]), Lagging().eval()
+    before = {name: value.clone() for name, value in classifier.state_dict().items()}
+    assert not classifier(torch.from_numpy(images).movedim(-1, 1) / 255).argmax(1).any()
+    found = probes_of(torch.from_numpy(images), power, attended, classifier)
+    assert found["accuracy_attended"] == 1
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+
+
 def test_images_of_one_colour_do_not_break_the_probes() -> None:
     images = np.stack([np.full((40, 40, 3), grey, np.uint8) for grey in (0, 128, 255)])
     found = answers(lambda shown: shown[:, 0], images, [0, 1, 2])
@@ -176,3 +234,8 @@ def test_images_of_one_colour_do_not_break_the_probes() -> None:
     }  # fmt: skip
     assert math.isnan(found["polarity"])
     assert all(0 <= value <= 1 for name, value in found.items() if name != "polarity")
+
+
+def test_one_image_alone_has_no_accuracy() -> None:
+    found = answers(lambda shown: shown[:, 0], painted()[None], [2])
+    assert [name for name, value in found.items() if not math.isnan(value)] == ["polarity"]

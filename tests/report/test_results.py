@@ -93,6 +93,15 @@ def test_an_epoch_without_validation_has_no_validation_score(tmp_path):
     assert read_result(run).epochs == [{"step": 1.0, "loss": 1.5}]
 
 
+def test_the_epochs_of_the_last_stage(tmp_path):
+    run = made_run(tmp_path)
+    assert read_result(run).last_stage == []
+    for stage, epoch in (("a", 0), ("a", 1), ("b", 0)):
+        run.add_metrics({"stage": stage, "epoch": epoch, "step": epoch + 1})
+    assert read_result(run).last_stage == [{"epoch": 0.0, "step": 1.0}]
+    assert len(read_result(run).epochs) == 3
+
+
 @pytest.mark.parametrize(
     ("state", "facts", "word", "why"),
     [

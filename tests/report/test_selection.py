@@ -46,6 +46,17 @@ def test_nothing_is_said_where_nothing_disagrees(run):
     assert disagreement(run) == ""
 
 
+def test_of_two_stages_the_last_has_chosen() -> None:
+    """Each counts its epochs from 0, and the losses of two stages are not on one scale."""
+    first, last = chosen_by([0.3, 0.1], [0.9, 0.2]), chosen_by([3, 2], [0.5, 0.6])
+    both = replace(last, epochs=[*first.epochs, *last.epochs], stages=["attention"] * 2 + ["spn"] * 2)
+    assert disagreement(both) == ""
+    last = chosen_by([2, 3], [0.5, 0.6])
+    both = replace(last, epochs=[*first.epochs, *last.epochs], stages=["attention"] * 2 + ["spn"] * 2)
+    assert disagreement(both) == disagreement(last)
+    assert disagreement(last).startswith("chose epoch 0 ")
+
+
 def test_the_table_names_the_row_and_among_several_runs_the_seed():
     runs = tuple(replace(chosen_by([1, 2], [0.1, 0.5]), seed=seed) for seed in "12")
     one = Table("s", "official", "test", ("1",), (), (Row("gan", None, {}, runs=runs[:1]),))

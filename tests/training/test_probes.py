@@ -55,6 +55,8 @@ def test_answers_stand_in_the_table_and_an_inverted_attention_is_said(tmp_path, 
     assert said == [inverted("toy", 0, -0.31)]
     assert "of toy its map is inverted: it lights the background" in said[0]
     assert "-0.31" in said[0]
+    # What else could help does nothing where the rest of the hint is what it starts with, or more.
+    assert said[0].endswith("another seed= or a larger hint_rest")
 
 
 def test_each_epoch_is_asked_about_the_same_samples(tmp_path) -> None:

@@ -63,6 +63,36 @@ def test_a_picture_has_masks_maps_dots_and_outlines_in_their_columns() -> None:
     assert (steps["instances"][green] > 0).all()
 
 
+def column(picture: bytes, number: int, side: int = 40) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(picture)))[-side:, number * (side + 4) :][:, :side]
+
+
+def test_a_map_between_0_and_1_is_drawn_by_these() -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    faint = np.linspace(0.2, 0.4, 1600, dtype=np.float32).reshape(40, 40)
+    maps = {"faint": faint, "all": np.ones((40, 40), bool), "deep": 10 * faint, "below": faint - 0.3}
+    picture = steps_png(image, maps)
+    assert (column(picture, 1).min(), column(picture, 1).max()) == (51, 102)
+    assert (column(picture, 2) == 255).all()
+    for stretched in (3, 4):
+        assert (column(picture, stretched).min(), column(picture, stretched).max()) == (0, 255)
+
+
+def test_dots_are_drawn_on_the_last_map_that_is_not_the_negative_of_another() -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    depth = np.linspace(0, 9, 1600, dtype=np.float32).reshape(40, 40)
+    markers = np.zeros((40, 40), np.int32)
+    markers[30, 30] = 1
+    results = {"map": depth / 9, "depth": depth.round(), "relief": -depth.round(), "markers": markers}
+    picture = steps_png(image, results)
+    dotted, deep, relief = (column(picture, number) for number in (4, 2, 3))
+    red = (dotted == (255, 0, 0)).all(-1)
+    assert red[30, 30]
+    assert 1 < red.sum() < 30
+    np.testing.assert_array_equal(dotted[~red], deep[~red])
+    assert (dotted[~red] != relief[~red]).any()
+
+
 def test_of_a_large_image_the_middle_is_shown() -> None:
     image = np.zeros((SHOWN_PX + 100, SHOWN_PX + 51, 3), np.uint8)
     image[50:-50, 25:-26] = 200

@@ -15,11 +15,16 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from maskless.data.stained import stained
+from maskless.networks.batch_norm import batch_statistics
 
 #: The shares of its pixels between which an image's nuclei are looked for.
 _SHARES = (0.03, 0.5)
-#: The side of the cells of which a crop without nuclei is put together.
-_CELL_PX = 16
+#: The side of the cells of which a crop without nuclei is put together, and how many of them. Cells of twice
+#: the side are between nuclei in one crop of ten at 10x and in nearly all at 40x: what is left would be the
+#: power. And it is the same number in all, lest how often one comes back tells it.
+_CELL_PX, _CELLS = 8, 16
+#: How far from a stained pixel what is taken for background stays.
+_MARGIN_PX = 2
 #: Every so many-th pixel of a row and of a column is looked at for a rank correlation.
 _EVERY = 3
 
@@ -44,32 +49,43 @@ def probes_of(
 
     `attended` gives what the classifier sees of such images, float (B, 3, H, W), and A (B, H, W). Accuracies
     are shares of the images whose power is told rightly: `accuracy_attended` of A * I, `accuracy_hidden` of
-    (1 - A) * I, `accuracy_blanked` of A * I where nuclei are painted over with the colour of what is between
-    them, `accuracy_no_nuclei` of A * I of a mosaic of the cells with the least haematoxylin.
+    (1 - A) * I, `accuracy_no_nuclei` of A * I of a mosaic of 16 of the image's cells, of 8 x 8 px, that have
+    no stained pixel in or near them, `accuracy_blanked` of A * I where this mosaic covers the nuclei alone.
+    An image with fewer such cells is left out of the last two; an accuracy of fewer than two images is nan.
+
+    The classifier goes by the statistics of the images that it is asked about, for its running averages lag.
+    So each accuracy is of a batch with statistics of its own: that of (1 - A) * I, which no training has
+    shown it, is normalised too, and which images are left out changes the answers to the others.
 
     `polarity` is the mean over the images of the rank correlation of A and haematoxylin, -1 to 1: below 0,
     the background is lit. An image in which either is the same everywhere is left out; nan if all are.
     """
     arrays = pixels.cpu().numpy()
-    found = [stained(image) for image in arrays]
+    amounts, nuclei = zip(*(stained(image) for image in arrays), strict=True)
+    near = [ndimage.binary_dilation(mask, iterations=_MARGIN_PX) for mask in nuclei]
+    mosaics = [_mosaic(image, mask) for image, mask in zip(arrays, near, strict=True)]
+    kept = torch.tensor([mosaic is not None for mosaic in mosaics], device=pixels.device)
+    # What is left out stays in the batch of `attended` as it is: that takes all images of a batch.
+    bare = [image if made is None else made for image, made in zip(arrays, mosaics, strict=True)]
+    covered = np.where(np.stack(near)[..., None], np.stack(bare), arrays)
+
+    def accuracy(seen: Tensor, by: Tensor, of: Tensor) -> float:
+        if of.sum() < 2:  # one image has no statistics of a batch
+            return nan
+        with batch_statistics(classifier):
+            told = classifier((by.unsqueeze(1) * seen)[of]).argmax(1)
+        return float((told == power[of]).float().mean())
+
     images, attention = attended(pixels)
-    changed = {
-        "blanked": [_blanked(image, mask) for image, (_, mask) in zip(arrays, found, strict=True)],
-        "no_nuclei": [_mosaic(image, mask) for image, (_, mask) in zip(arrays, found, strict=True)],
-    }
-
-    def accuracy(seen: Tensor, by: Tensor) -> float:
-        return float((classifier(by.unsqueeze(1) * seen).argmax(1) == power).float().mean())
-
+    whole = torch.ones_like(kept)
     answers = {
-        "accuracy_attended": accuracy(images, attention),
-        "accuracy_hidden": accuracy(images, 1 - attention),
+        "accuracy_attended": accuracy(images, attention, whole),
+        "accuracy_hidden": accuracy(images, 1 - attention, whole),
     }
-    for name, made in changed.items():
-        answers[f"accuracy_{name}"] = accuracy(*attended(torch.from_numpy(np.stack(made)).to(pixels.device)))
-    maps = attention.float().cpu().numpy()
-    amounts = [amount for amount, _ in found]
-    return {**answers, "polarity": polarity(maps, np.stack(amounts))}
+    for name, made in (("blanked", covered), ("no_nuclei", np.stack(bare))):
+        shown = torch.from_numpy(made).to(pixels.device)
+        answers[f"accuracy_{name}"] = accuracy(*attended(shown), kept)
+    return {**answers, "polarity": polarity(attention.float().cpu().numpy(), np.stack(amounts))}
 
 
 def polarity(attention: NDArray[np.floating], amounts: NDArray[np.floating]) -> float:
@@ -89,31 +105,21 @@ def _correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> floa
     return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
 
 
-def _blanked(image: NDArray[np.uint8], nuclei: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """The image with its nuclei, and two pixels around them, in the median colour of the rest."""
-    hidden = ndimage.binary_dilation(nuclei, iterations=2)
-    if hidden.all():
-        return image
-    colour = np.median(image[~hidden], axis=0)
-    return np.where(hidden[..., None], colour, image).astype(np.uint8)
+def _mosaic(image: NDArray[np.uint8], near: NDArray[np.bool_]) -> NDArray[np.uint8] | None:
+    """An image of the same size, put together of 16 cells without a pixel of `near`; None if there are fewer.
 
-
-def _mosaic(image: NDArray[np.uint8], nuclei: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """An image of the same size, put together of the quarter of its cells with the fewest stained pixels."""
+    They are spread evenly over those that there are, and each comes as often as the others, in an order that
+    is the same for all images of a size.
+    """
     side = _CELL_PX
-    rows, columns = (length // side for length in nuclei.shape)
-    if min(rows, columns) == 0:
-        return image
-
-    def cells(array: np.ndarray) -> np.ndarray:
-        cut = array[: rows * side, : columns * side]
-        return (
-            cut.reshape(rows, side, columns, side, -1).swapaxes(1, 2).reshape(rows * columns, side, side, -1)
-        )
-
-    covered = cells(nuclei[..., None]).mean(axis=(1, 2, 3))
-    free = np.argsort(covered, kind="stable")[: max(1, len(covered) // 4)]
-    placed = cells(image)[np.resize(free, rows * columns)].reshape(rows, columns, side, side, 3)
-    made = placed.swapaxes(1, 2).reshape(rows * side, columns * side, 3)
-    missing = [(0, whole - part) for whole, part in zip(nuclei.shape, made.shape[:2], strict=True)]
-    return np.pad(made, [*missing, (0, 0)], mode="wrap")
+    rows, columns = (length // side for length in near.shape)
+    used = (slice(rows * side), slice(columns * side))
+    free = np.argwhere(~near[used].reshape(rows, side, columns, side).any(axis=(1, 3)))
+    if len(free) < _CELLS:
+        return None
+    chosen = free[np.linspace(0, len(free) - 1, _CELLS).astype(int)]
+    cells = image[used].reshape(rows, side, columns, side, 3)[chosen[:, 0], :, chosen[:, 1]]
+    rows, columns = (-(-length // side) for length in near.shape)
+    order = np.random.default_rng(0).permutation(np.resize(np.arange(_CELLS), rows * columns))
+    placed = cells[order].reshape(rows, columns, side, side, 3).swapaxes(1, 2)
+    return placed.reshape(rows * side, columns * side, 3)[: near.shape[0], : near.shape[1]]

@@ -44,6 +44,7 @@ class Result:
     says of each source that is scored, by its label in the scores, what was read. `checkpoint` is the SHA-256
     of the weights as they are now, empty if there are none; `chain` is 'tuned' if its post-processing was
     searched. `label` is what the source of a table is called in the run's own files, where it is in a table.
+    `epochs` are the rows of metrics.csv, `stages` the stage of each, empty if it is one.
     `prior_statistics` say how masks of a prior and predicted ones are, if it has learnt from a prior.
     """
 
@@ -69,6 +70,14 @@ class Result:
     scores: Scores
     epochs: Sequence[Mapping[str, float]]
     prior_statistics: Sequence[PriorRow] = ()
+    stages: Sequence[str] = ()
+
+    @property
+    def last_stage(self) -> Sequence[Mapping[str, float]]:
+        """The epochs of the last stage that has any: each stage counts its epochs from 0."""
+        if not self.stages:
+            return self.epochs
+        return [row for row, of in zip(self.epochs, self.stages, strict=True) if of == self.stages[-1]]
 
     def about(self, source: str) -> Mapping[str, Any]:
         """What the run has recorded of a source, empty if nothing."""
@@ -127,6 +136,7 @@ def _read(run: Run) -> Result:
         scores=_by_part(run),
         epochs=epochs,
         prior_statistics=_prior_statistics(run),
+        stages=[row.get("stage") or "" for row in run.metrics],
     )
 
 

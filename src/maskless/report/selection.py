@@ -13,13 +13,14 @@ def disagreement(result: Result) -> str:
     """'chose epoch 7 by its loss, ...' if another epoch has a validation Dice higher by more than 0.02.
 
     The chosen epoch is the first with the least mean `loss` of those from `selection_from` on, both as in
-    metrics.csv. Empty for a run that was not chosen by its loss, or has no validation Dice.
+    metrics.csv; of several stages the last counts. Empty for a run that was not chosen by its loss, or has no
+    validation Dice.
     """
     method = result.config.get("method") or {}
     if method.get("selection") != "loss":
         return ""
-    chosen = chosen_epoch(result.epochs, method)
-    scored = [row for row in result.epochs if isfinite(row.get("val_dice", nan))]
+    chosen = chosen_epoch(result.last_stage, method)
+    scored = [row for row in result.last_stage if isfinite(row.get("val_dice", nan))]
     if chosen is None or not scored:
         return ""
     best = max(scored, key=lambda row: row["val_dice"])

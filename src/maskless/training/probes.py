@@ -44,6 +44,6 @@ def inverted(stage: str, epoch: int, polarity: float) -> str:
     """That the background is lit, in a sentence."""
     return (
         f"after epoch {epoch} of {stage} its map is inverted: it lights the background (its rank correlation "
-        f"with haematoxylin is {polarity:.2f}); if it stays so, train anew with another seed= or more "
-        "hint_steps"
+        f"with haematoxylin is {polarity:.2f}); if it stays so, train anew with another seed= or a larger "
+        "hint_rest"
     )

@@ -21,26 +21,34 @@ def steps_png(image: npt.NDArray[np.uint8], results: Mapping[str, npt.NDArray[An
     """A picture a column, the names above, of the middle 384 x 384 px, as the bytes of a PNG.
 
     `image` is RGB, uint8 (H, W, 3); `results` are by name, in order, (H, W) or (C, H, W). A mask is white on
-    black, a map grey from its least to its greatest value, labels are outlines on the image, or red dots on
-    the last map if they are that small. Of several channels the first is shown.
+    black, a map grey from 0 to 1, or from its least to its greatest value if any is outside of that. Labels
+    are outlines on the image, or red dots if they are that small: on the last map that is not the negative of
+    an earlier one, as a watershed's relief is. Of several channels the first is shown.
     """
     size = [min(side, SHOWN_PX) for side in image.shape[:2]]
     rows, cols = (slice((w - s) // 2, (w - s) // 2 + s) for w, s in zip(image.shape[:2], size, strict=True))
     shown = image[rows, cols]
     columns, ground = {"image": shown}, shown
+    maps: list[npt.NDArray[Any]] = []
     for name, result in results.items():
         values = result[..., rows, cols]
         values = values[0] if values.ndim == 3 else values
         if values.dtype != bool and np.issubdtype(values.dtype, np.integer):
             columns[name] = _labels(values, shown, ground)
         else:
-            ground = columns[name] = _grey(values)
+            columns[name] = _grey(values)
+            values = values.astype(np.float32)
+            if not any(np.array_equal(values, -earlier) for earlier in maps):
+                ground = columns[name]
+            maps.append(values)
     return sheet_png({name: picture[None] for name, picture in columns.items()})
 
 
 def _grey(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """uint8 (H, W, 3), black where a map is least and white where it is greatest."""
+    """uint8 (H, W, 3): 0 black and 1 white; of values beyond these the least black and the greatest white."""
     low, high = float(values.min()), float(values.max())
+    if low >= 0 and high <= 1:
+        low, high = 0, 1
     scaled = (values.astype(np.float32) - low) / max(high - low, 1e-12)
     return np.repeat((255 * scaled).astype(np.uint8)[..., None], 3, axis=-1)
 
