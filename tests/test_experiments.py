@@ -55,6 +55,21 @@ def composed(cli, monkeypatch):
     return compose
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ([], "WhiteBalance"),
+        (["colour=white_balance"], "WhiteBalance"),
+        (["colour=reinhard"], "Reinhard"),
+        (["colour=null"], None),
+        (["colour@method.colour=none"], None),  # as a job of a sweep is given it
+    ],
+)
+def test_the_colours_of_a_study_can_be_exchanged_and_left_alone(composed, words: list[str], kind) -> None:
+    colour = composed("spatial_prior/real_ki67_white", *words)["method"]["colour"]
+    assert colour == {} if kind is None else colour["_target_"].endswith(f".{kind}")
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_composes_under_a_name_of_its_own(composed, name: str) -> None:
     assert composed(name)["study"] != "default"

@@ -289,3 +289,22 @@ def test_a_method_of_several_powers_takes_the_spacing_of_the_highest(method, key
     words = ["train", f"method={method}", "preset=tiny", f"{key}=[5,10,20]"]
     composes(*words, *words_of("ki67_net", data))
     composes(*words, *words_of("folder", data), "dataset.mpp=0.25")
+
+
+@pytest.mark.parametrize(
+    "command", ["evaluate run=x", "evaluate method=threshold", "predict input=a output=b"]
+)
+@pytest.mark.parametrize("colour", ["reinhard", "null"])
+def test_colours_are_those_of_the_training(command, colour, refusal):
+    command, *words = command.split()
+    assert refusal(command, *words, f"colour={colour}").startswith(
+        f"{command} has no option 'colour'; known: "
+    )
+
+
+@pytest.mark.parametrize("command", ["train", "optimise"])
+@pytest.mark.parametrize(("colour", "kind"), [("reinhard", "Reinhard"), ("white_balance", "WhiteBalance")])
+def test_colours_are_an_option_of_training(command, colour, kind, cli):
+    assert "colour" not in yaml.safe_load(cli(command, "--cfg", "job").out)["method"]
+    shown = yaml.safe_load(cli(command, f"colour={colour}", "--cfg", "job").out)
+    assert shown["method"]["colour"]["_target_"].endswith(f".{kind}")

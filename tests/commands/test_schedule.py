@@ -31,17 +31,48 @@ def test_it_lies_over_every_stage_but_what_is_said_by_its_own_name(words, width,
     }
 
 
+REINHARD, WHITE = {"_target_": "maskless.reinhard.Reinhard"}, {"_target_": "maskless.x.White"}
+
+
+@pytest.mark.parametrize(
+    ("of_method", "of_first", "expected"),
+    [
+        ({"colour": REINHARD}, {}, (REINHARD, REINHARD)),
+        ({"colour": REINHARD}, {"colour": WHITE}, (REINHARD, WHITE)),
+        ({"colour": REINHARD}, {"colour": None}, (REINHARD, "no key")),
+        ({"colour": REINHARD}, {"colour": {}}, (REINHARD, "no key")),
+        ({}, {"colour": WHITE}, ("no key", WHITE)),
+        ({"colour": {}}, {}, ("no key", "no key")),
+    ],
+)
+def test_the_colour_of_a_method_is_that_of_every_stage_without_one_of_its_own(
+    of_method, of_first, expected
+) -> None:
+    chain = {"smooth": {"step": "gaussian"}}
+    method = {"chain": chain, **of_method, "before": {"chain": chain, **of_first}, "labels": {"above": 0.5}}
+    laid = scheduled(method, {})
+    assert (laid.get("colour", "no key"), laid["before"].get("colour", "no key")) == expected
+    assert laid["labels"] == {"above": 0.5}
+    assert laid["before"]["chain"] == laid["chain"] == chain
+
+
+def test_a_stage_that_is_given_as_a_run_is_no_description_yet() -> None:
+    method = {"chain": {}, "colour": REINHARD, "spn": "runs/spn"}
+    assert scheduled(method, {}) == method
+
+
 def test_a_person_overrules_a_preset_and_the_run_loads_and_resumes_as_it_was_trained(
     cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = ("train", "method=supervised", *TINY_TISSUE, "preset=tiny", "method.epochs=1", "method.width=16")
-    assert cli(*words).code == 0
+    assert cli(*words, "colour=white_balance").code == 0
     (path,) = (tmp_path / "runs" / "default").iterdir()
     run = Run.open(path)
     set_in_run = {key: run.config["method"][key] for key in ("epochs", "width", "steps", "crop_px")}
     assert set_in_run == {"epochs": 1, "width": 16, "steps": 3, "crop_px": 64}
     assert [row["epoch"] for row in run.metrics] == ["0"]
-    maskless.load(path)
+    assert maskless.load(path).colour is not None
     assert cli("train", f"resume={path}").code == 0
+    assert Run.open(path).config["method"]["colour"]["_target_"].endswith("WhiteBalance")
     assert len(Run.open(path).metrics) == 1

@@ -23,6 +23,7 @@ from maskless.data.readers.synthetic import Synthetic
 from maskless.data.transforms import Pipeline
 from maskless.errors import UserError
 from maskless.paths import CONF
+from maskless.reinhard import Reinhard
 from maskless.runs import Run
 from maskless.signals import IGNORE, Role, Sample, Signal, annotation_of
 
@@ -41,6 +42,10 @@ def composed(*words: str) -> dict:
 
 def stage_of(*words: str):
     return build_method(composed(*words))
+
+
+def test_both_stages_see_the_colours_that_are_named() -> None:
+    assert all(isinstance(stage.colour, Reinhard) for stage in stage_of("colour=reinhard").stages)
 
 
 class Clicked(Synthetic):

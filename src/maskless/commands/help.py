@@ -11,7 +11,7 @@ COMMANDS = ("prepare", "choose", "train", "optimise", "evaluate", "predict", "co
 #: What only training has, and no file of it says.
 OF_TRAIN = (
     "postprocess=NAME and augment=NAME take another chain or augmentation than the method's own,",
-    "colour=NAME (white_balance, reinhard) changes the colours of whole images, in training and in use.",
+    "colour=NAME (white_balance, reinhard; null: none) changes whole images, in training and in use.",
     "experiment=FOLDER/NAME takes a study, experiments/FOLDER/NAME.yaml.",
     "-m runs a sweep: method=supervised,threshold seed=0,1",
 )

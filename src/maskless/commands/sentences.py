@@ -15,7 +15,7 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from maskless.commands.words import SHORT, config_dir
+from maskless.commands.words import SHORT, STAGES, config_dir
 from maskless.errors import did_you_mean
 from maskless.paths import CONF
 
@@ -52,11 +52,15 @@ def sentence(command: str, overrides: Sequence[str], error: Exception) -> str:
 
 def _of_override(command: str, overrides: Sequence[str], first: str, cause: BaseException | None) -> str:
     """For an override that names nothing, names what is there already, or gives what cannot be."""
-    key = first.split("'")[1].rpartition("@")[2]
+    named = first.split("'")[1]
+    key = named.rpartition("@")[2]
     if first.startswith("Could not override"):
         if cause is not None and "is not in struct" not in str(cause):
             return f"{key} cannot be set: {str(cause).partition(chr(10))[0]}"
-        return f"{command} has no option {key!r}{_near(key, _known(command, overrides))}"
+        known = _known(command, overrides)
+        typed = {place: word for word, place in {**SHORT, **STAGES}.items() if word not in known}
+        key = typed.get(named, key)
+        return f"{command} has no option {key!r}{_near(key, known)}"
     if first.startswith("Could not append"):
         return f"{key} is there already: write {key}=... without +"
     if first.startswith("Could not delete"):

@@ -16,10 +16,10 @@ SHORT = {
     "target": "dataset@target",
     "postprocess": "postprocess@method.chain",
     "augment": "augment@method.augment",
-    "colour": "+colour@method.colour",  # no method has one of its own
+    "colour": "colour@method.colour",
 }
-#: Stages of methods that can be given as a run which has trained them.
-STAGES = {"spn": "method.spn"}
+#: Stages of methods that can be given as a run which has trained them, by what they are called.
+STAGES = {"spn": "method.spn", "attention": "method.before"}
 #: Keys whose values are paths, beside all that end in `.path`; and the regular expression of choose.
 PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir", "weights", "group"}
 #: Where studies are: a folder each, below the working folder.
@@ -71,6 +71,8 @@ def _override(word: str) -> list[str]:
     key, equals, value = word.partition("=")
     if not key or not (equals or key.startswith("~")):
         raise UserError(f"cannot read {word!r}: options are written key=value")
+    if key == "colour":  # Hydra lets no word set a group to null, and none could be swept over
+        value = re.sub(r"\bnull\b", "none", value)
     if key in SHORT:
         return [f"{SHORT[key]}={value}"]
     if key == "fold":
