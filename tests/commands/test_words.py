@@ -86,6 +86,7 @@ def test_null_stays_null():
         ("fold=0,4", ["dataset.split=fold0,fold4"]),
         ("fold=8..10", ["dataset.split=fold8,fold9,fold10"]),
         ("spn=runs/a b", ["method.spn='runs/a b'"]),
+        ("attention=runs/a b", ["method.before='runs/a b'"]),
         ("test.folder.path=a b", ["test.folder.path='a b'"]),
         ("method.lr=3e-4", ["method.lr=3e-4"]),
         ("~method.augment.hue", ["~method.augment.hue"]),

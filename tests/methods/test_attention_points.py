@@ -13,11 +13,14 @@ from maskless import load
 from maskless.cli import main
 from maskless.commands.objects import build_method
 from maskless.commands.schedule import scheduled
+from maskless.commands.stages import choose_stage
 from maskless.commands.words import translate
 from maskless.data.attention_labels import AttentionLabels
 from maskless.data.readers.synthetic import Synthetic
 from maskless.paths import CONF
+from maskless.reinhard import Reinhard
 from maskless.signals import Signal, annotation_of
+from maskless.white_balance import WhiteBalance
 
 SIDE = 96
 TINY = [
@@ -110,5 +113,53 @@ def test_the_schedule_reaches_both_stages() -> None:
 
 def test_what_is_quick_is_as_long_as_each_stage_needs() -> None:
     attention, spn = build_method(composed(preset="quick")).stages
-    assert (attention.total_steps, attention.crop_px, attention.batch % 3) == (150, 128, 0)
+    assert (attention.total_steps, attention.crop_px, attention.batch % 3) == (160, 128, 0)
     assert 200 <= spn.total_steps <= 500
+
+
+def test_the_stages_one_by_one_give_the_weights_of_the_whole(run: Path, tmp_path: Path) -> None:
+    words = [*TINY, "hardware.workers=0", f"runs_dir={tmp_path}"]
+    assert main(["train", *words, "stage=attention", "study=attention"]) == 0
+    (attention,) = (tmp_path / "attention").iterdir()
+    assert attention.name.startswith("attention-synthetic-")
+    assert main(["train", *words, "stage=spn", f"attention={attention}", "study=spn"]) == 0
+    (spn,) = (tmp_path / "spn").iterdir()
+    whole, alone, last = (
+        torch.load(path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+        for path in (run, attention, spn)
+    )
+    assert all(torch.equal(whole[f"before.{name}"], value) for name, value in alone.items())
+    assert whole.keys() == last.keys()
+    assert all(torch.equal(whole[name], value) for name, value in last.items())
+
+
+def test_the_attention_of_a_run_of_both_is_left_as_it_was_trained(run: Path) -> None:
+    config = {**composed("colour=reinhard", f"attention={run}"), "trust": []}
+    given = choose_stage(config)
+    assert given.checkpoints == {"attention": run / "checkpoints" / "attention-best.ckpt"}
+    assert config["stage"] == "spn"
+    assert "colour" not in config["method"]["before"]
+    assert isinstance(build_method(config).colour, Reinhard)
+
+
+def test_both_stages_see_the_colours_that_are_named() -> None:
+    assert all(
+        isinstance(stage.colour, Reinhard) for stage in build_method(composed("colour=reinhard")).stages
+    )
+    assert [stage.colour for stage in build_method(composed("colour=null")).stages] == [None, None]
+    own = build_method(composed("colour=reinhard", "+colour@method.before.colour=white_balance"))
+    assert [type(stage.colour) for stage in own.stages] == [WhiteBalance, Reinhard]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["stage=before"], "has no stage 'before'; known: attention, spn"),
+        (["stage=spn"], "give attention=runs/..."),
+        (["stage=attention", "attention=RUN"], "leave attention= out"),
+        (["spn=RUN"], "train has no option 'spn'"),
+        (["method=point_supervised", "spn=RUN"], "is no finished run of a stage spn"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(refusal, run: Path, words: list[str], says: str) -> None:
+    assert says in refusal("train", *TINY, *(word.replace("RUN", str(run)) for word in words))

@@ -15,7 +15,7 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
-from maskless.commands.words import SHORT, config_dir
+from maskless.commands.words import SHORT, STAGES, config_dir
 from maskless.errors import did_you_mean
 from maskless.paths import CONF
 
@@ -58,7 +58,7 @@ def _of_override(command: str, overrides: Sequence[str], first: str, cause: Base
         if cause is not None and "is not in struct" not in str(cause):
             return f"{key} cannot be set: {str(cause).partition(chr(10))[0]}"
         known = _known(command, overrides)
-        typed = {place: word for word, place in SHORT.items() if word not in known}
+        typed = {place: word for word, place in {**SHORT, **STAGES}.items() if word not in known}
         key = typed.get(named, key)
         return f"{command} has no option {key!r}{_near(key, known)}"
     if first.startswith("Could not append"):

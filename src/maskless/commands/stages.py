@@ -1,4 +1,7 @@
-"""One stage of a method alone: stage=spn, or stage=ien with the SPN of an earlier run, spn=runs/..."""
+"""One stage of a method alone: stage=spn, or stage=ien with the SPN of an earlier run, spn=runs/...
+
+Stages go by what they are called, wherever in the method they stand.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,12 +67,13 @@ def choose_stage(config: Config) -> Given:
     if not isinstance(method, dict) or TARGET not in method:
         return Given()  # what is wrong with it is said where it is built
     given = Given()
-    for name in STAGES:
-        if isinstance(method.get(name), str):
-            given.runs[name] = Run.open(method[name])
-            method[name], given.checkpoints[name] = _of_run(name, given.runs[name])
-    nested = {k: v for k, v in method.items() if _is_stage(v, config)}
-    last = getattr(resolve(method[TARGET], config["trust"]), "called", "")
+    for name, place in STAGES.items():
+        key = place.removeprefix("method.")
+        if isinstance(method.get(key), str):
+            given.runs[name] = Run.open(method[key])
+            method[key], given.checkpoints[name] = _of_run(name, given.runs[name], config)
+    nested = _nested(method, config)
+    last = _called(method, config)
     wanted = config["stage"]
     if wanted is None:
         config["stage"] = last if given.checkpoints else None
@@ -94,17 +98,30 @@ def refuse_missing(config: Config, run: Run, stage: Stage) -> None:
             raise UserError(f"{run.path} was stopped before it had its {part.called}: begin anew")
 
 
+def _nested(method: Mapping[str, Any], config: Config) -> dict[str, dict[str, Any]]:
+    """The stages inside a method by what they are called, or by their key if that is nothing."""
+    stages = {key: value for key, value in method.items() if _is_stage(value, config)}
+    return {_called(stage, config) or key: stage for key, stage in stages.items()}
+
+
+def _called(spec: Mapping[str, Any], config: Config) -> str:
+    return str(getattr(resolve(spec[TARGET], config["trust"]), "called", ""))
+
+
 def _is_stage(spec: Any, config: Config) -> bool:
     if not isinstance(spec, Mapping) or TARGET not in spec:
         return False
     return issubclass(resolve(spec[TARGET], config["trust"]), Stage)
 
 
-def _of_run(name: str, run: Run) -> tuple[dict[str, Any], Path]:
+def _of_run(name: str, run: Run, config: Config) -> tuple[dict[str, Any], Path]:
     """The description of a stage in a run that trained it, alone or first of several; and its weights."""
     method = run.config.get("method")
-    if isinstance(method, dict) and isinstance(method.get(name), dict):
-        return method[name], run.best_of(name)
-    if not isinstance(method, dict) or run.state.get("state") != "finished":
-        raise UserError(f"{name}={run.path} is no finished run of a stage {name}")
-    return method, run.best
+    if isinstance(method, dict) and _is_stage(method, config):
+        nested = _nested(method, config)
+        if name in nested:
+            return nested[name], run.best_of(name)
+        alone = not nested and _called(method, config) in (name, "")
+        if alone and run.state.get("state") == "finished":
+            return method, run.best
+    raise UserError(f"{name}={run.path} is no finished run of a stage {name}")

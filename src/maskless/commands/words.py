@@ -18,8 +18,8 @@ SHORT = {
     "augment": "augment@method.augment",
     "colour": "colour@method.colour",
 }
-#: Stages of methods that can be given as a run which has trained them.
-STAGES = {"spn": "method.spn"}
+#: Stages of methods that can be given as a run which has trained them, by what they are called.
+STAGES = {"spn": "method.spn", "attention": "method.before"}
 #: Keys whose values are paths, beside all that end in `.path`; and the regular expression of choose.
 PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir", "weights", "group"}
 #: Where studies are: a folder each, below the working folder.
