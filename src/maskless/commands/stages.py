@@ -117,7 +117,7 @@ def _is_stage(spec: Any, config: Config) -> bool:
 def _of_run(name: str, run: Run, config: Config) -> tuple[dict[str, Any], Path]:
     """The description of a stage in a run that trained it, alone or first of several; and its weights."""
     method = run.config.get("method")
-    if _is_stage(method, config):
+    if isinstance(method, dict) and _is_stage(method, config):
         nested = _nested(method, config)
         if name in nested:
             return nested[name], run.best_of(name)
