@@ -35,16 +35,20 @@ class Role(StrEnum):
 IGNORE = 255
 
 #: A signal that a reader need not store, because it follows from another one.
-DERIVED_FROM: Mapping[Signal, Signal] = {
-    Signal.MASK: Signal.INSTANCES,
-    Signal.POINTS: Signal.INSTANCES,
-    Signal.SCALES: Signal.IMAGE,
-}
+DERIVED_FROM: Mapping[Signal, Signal] = {Signal.MASK: Signal.INSTANCES, Signal.POINTS: Signal.INSTANCES}
+
+#: A signal that a training can make of another one. A reader cannot: it knows nothing of the method's powers.
+MADE_FROM: Mapping[Signal, Signal] = {Signal.SCALES: Signal.IMAGE}
 
 
 def with_derived(offered: Collection[Signal]) -> frozenset[Signal]:
     """The offered signals and all that follow from them."""
     return frozenset(offered) | {s for s, source in DERIVED_FROM.items() if source in offered}
+
+
+def fills(offered: Collection[Signal], signal: Signal) -> bool:
+    """Whether a source that offers these signals has what a method needs as `signal`."""
+    return signal in offered or MADE_FROM.get(signal) in offered
 
 
 @dataclass(frozen=True, order=True)

@@ -21,8 +21,8 @@ SLIPS = {
     "train dataset=multiorgn": "there is no dataset 'multiorgn'; did you mean 'multiorgan'?",
     "train hardware=a10": "there is no hardware 'a10'; did you mean 'a100'?",
     "train preset=tniy": "there is no preset 'tniy'; did you mean 'tiny'?",
-    "train postprocess=scale_atention": (
-        "there is no postprocess 'scale_atention'; did you mean 'scale_attention'?"
+    "train postprocess=spn_watersed": (
+        "there is no postprocess 'spn_watersed'; did you mean 'spn_watershed'?"
     ),
     "train prior=synthtic": "there is no dataset 'synthtic'; did you mean 'synthetic'?",
     "train test=synthtic": "there is no dataset 'synthtic'; did you mean 'synthetic'?",

@@ -17,7 +17,7 @@ from pannuke_files import write_pannuke
 from maskless.build import resolve
 from maskless.cli import main
 from maskless.paths import CONF
-from maskless.signals import Role, Signal, with_derived
+from maskless.signals import Role, Signal, fills, with_derived
 
 METHODS, DATASETS, HARDWARE = (
     sorted(file.stem for file in (CONF / group).glob("*.yaml")) for group in ("method", "dataset", "hardware")
@@ -31,7 +31,6 @@ NEEDED = {
 WITH_PRIOR = ("spatial_prior",)
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
-OF_POWERS = ("scale_attention", "attention_points")
 AT_POWERS = ("scale_attention", "attention_points")
 #: What is said where a method of several powers has sources that cannot be shown at 40x.
 WITHOUT_POWERS = {"folder": "states neither µm/px nor power", "ki67_net": "so 40x of it would be made up"}
@@ -40,7 +39,9 @@ WITHOUT_POWERS = {"folder": "states neither µm/px nor power", "ki67_net": "so 4
 def offering(signal: Signal) -> list[str]:
     """The names of the sources whose layout can hold a signal."""
     specs = {name: yaml.safe_load((CONF / "dataset" / f"{name}.yaml").read_text()) for name in DATASETS}
-    return [n for n, spec in specs.items() if signal in with_derived(resolve(spec["_target_"]).may_offer)]
+    return [
+        n for n, spec in specs.items() if fills(with_derived(resolve(spec["_target_"]).may_offer), signal)
+    ]
 
 
 class Composed(Exception):
@@ -95,7 +96,7 @@ def test_every_pair(method, dataset, hardware, data, refusal):
         needed = NEEDED.get(method, Signal.IMAGE)
         if dataset not in offering(needed):
             assert f"{method} needs {needed} from its main source, and " in refusal(*words)
-        elif method in OF_POWERS and dataset in WITHOUT_POWERS:
+        elif method in AT_POWERS and dataset in WITHOUT_POWERS:
             assert WITHOUT_POWERS[dataset] in refusal(*words)
         else:
             composes(*words)

@@ -18,7 +18,7 @@ from maskless.data.source import Source
 from maskless.errors import UserError, first_three
 from maskless.paths import CONF
 from maskless.runs import Run
-from maskless.signals import Need, Role, annotation_of, with_derived
+from maskless.signals import Need, Role, annotation_of, fills, with_derived
 
 if TYPE_CHECKING:  # torch, which prepare does without
     from maskless.hardware import Hardware
@@ -90,7 +90,7 @@ def check_fit(config: Config, needs: Collection[Need], sources: Mapping[Role, So
                 f"and none is given: add {key}=...; {having}"
             )
         source = sources[need.role]
-        if need.signal not in source.offers:
+        if not fills(source.offers, need.signal):
             where = f" at {source.place}" if source.place else ""
             raise UserError(
                 f"method {method} needs {need.signal} from its {need.role} source, "
@@ -106,7 +106,7 @@ def _sources_with(need: Need, config: Config) -> list[str]:
         # A file of the user's that describes no source is not what this is about.
         with suppress(UserError, KeyError, TypeError):
             kind = resolve(yaml.safe_load(file.read_text(encoding="utf-8"))[TARGET], config["trust"])
-            if issubclass(kind, Source) and need.signal in with_derived(kind.may_offer):
+            if issubclass(kind, Source) and fills(with_derived(kind.may_offer), need.signal):
                 names.add(file.stem)
     return sorted(names)
 
