@@ -1,6 +1,7 @@
 """scale_attention: nuclei from magnification alone (Sahasrabudhe et al., MICCAI 2020)."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -267,17 +268,16 @@ class ScaleAttention(Stage):
         a = self.f(self._seen(images)).float()
         return {"foreground": self._attention(a, self.tau[-1:])}
 
-    def _shown(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Of a batch: what F is given, A by the running tau of each power, and the numbers of the powers."""
-        images = self._seen(self.normalise(batch[Role.MAIN][Signal.IMAGE]))
-        power = batch[Role.MAIN][Signal.SCALES]
-        return images, self._attention(self.f(images).float(), self._running(power)), power
+    def _attended(self, pixels: Tensor, power: Tensor) -> tuple[Tensor, Tensor]:
+        """Of uint8 (B, H, W, 3): what F is given, and A by the running tau of each power."""
+        images = self._seen(self.normalise(pixels))
+        return images, self._attention(self.f(images).float(), self._running(power))
 
     @torch.no_grad()
     def sheet(self, batch: Batch) -> dict[str, Tensor]:
         """I, A, A * I and (1 - A) * I of a batch, uint8 (B, H, W) or (B, H, W, 3)."""
         pixels = batch[Role.MAIN][Signal.IMAGE]
-        attention = self._shown(batch)[1].unsqueeze(-1)
+        attention = self._attended(pixels, batch[Role.MAIN][Signal.SCALES])[1].unsqueeze(-1)
         return {
             "I": pixels,
             "A": _grey(attention[..., 0]),
@@ -288,12 +288,8 @@ class ScaleAttention(Stage):
     @torch.no_grad()
     def probes(self, batch: Batch) -> dict[str, float]:
         """What G lives on, and whether A is on the nuclei; see `attention_probes`."""
-
-        def attended(pixels: Tensor) -> tuple[Tensor, Tensor]:
-            images = self._seen(self.normalise(pixels))
-            return images, self._attention(self.f(images).float(), self._running(power))
-
         power = batch[Role.MAIN][Signal.SCALES]
+        attended = partial(self._attended, power=power)
         return probes_of(batch[Role.MAIN][Signal.IMAGE], power, attended, self.g)
 
 
