@@ -11,7 +11,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from maskless.errors import UserError
-from maskless.methods.image_pool import ImagePool
+from maskless.networks.image_pool import ImagePool
 from maskless.methods.prior_masks import parted, stained, union
 from maskless.methods.spatial_prior import SpatialPrior
 from maskless.methods.stain_hints import brownness, contrast, darkness, local_darkness, stain_of_masks

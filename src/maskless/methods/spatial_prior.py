@@ -1,14 +1,13 @@
 """spatial_prior: segmentation of one stain, learnt from masks of another (Le Bescond et al., MICCAI 2022)."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from maskless.errors import UserError
-from maskless.losses import discriminator_loss, least_squares
-from maskless.methods.image_pool import ImagePool, states_of_all
+from maskless.losses import least_squares
 from maskless.methods.prior_masks import parted as apart_where_touching
 from maskless.methods.prior_masks import stained, union
 from maskless.methods.stage import Spec, Stage
@@ -20,8 +19,10 @@ from maskless.methods.stain_hints import (
     refuse_even,
     stain_of_masks,
 )
+from maskless.methods.turns import Turns
 from maskless.networks.averaged import Averaged
 from maskless.networks.h_dab import haematoxylin_only, recoloured
+from maskless.networks.image_pool import ImagePool, states_of_all
 from maskless.networks.patch_gan import PatchGAN
 from maskless.networks.pix2pix_unet import Pix2PixUNet
 from maskless.signals import Need, Role, Signal
@@ -154,21 +155,17 @@ class SpatialPrior(Stage):
         ]
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        generators, *discriminators = cast(list[Any], self.optimizers())
-        for learner in discriminators:  # a step is one step, however many networks take it
-            learner._on_before_step = learner._on_after_step = lambda: None
-        parts = list(self._parts(batch))
-        self._seen: dict[str, list[Tensor]] = {}
-        fakes = self._generate(generators, parts)
-        d_r = discriminators[0] if self.d_r else None
-        if self.d_r and d_r:
+        turns, parts = Turns(self), list(self._parts(batch))
+        with turns.of(turns.generators, s=self.s, r=self.r):
+            fakes = [self._generate(turns, part, 1 / len(parts)) for part in parts]
+        if self.d_r is not None:
             real = [part["target"] * part["region"] for part in parts]
-            self._discriminate("r", self.d_r, d_r, real, [fake["image"] for fake in fakes])
+            self._discriminate(turns, "r", self.d_r, real, [fake["image"] for fake in fakes])
         real = [union(part["mask"]) * part["region"] for part in parts]
-        self._discriminate("s", self.d_s, discriminators[-1], real, [fake["mask"] for fake in fakes])
+        self._discriminate(turns, "s", self.d_s, real, [fake["mask"] for fake in fakes])
         if self.averaged is not None:
             self.averaged.update(self.s)
-        self.log_dict({name: torch.stack(values).mean() for name, values in self._seen.items()})
+        turns.log()
 
     def _parts(self, batch: Batch) -> Iterator[dict[str, Tensor]]:
         """The batch in parts: t, c(t) once or twice, what R is to reproduce of t, and m; all (B, C, H, W)."""
@@ -185,22 +182,13 @@ class SpatialPrior(Stage):
         for k in range(len(chunked["image"])):
             yield {name: values[k] for name, values in chunked.items()}
 
-    def _generate(self, learner: Any, parts: list[dict[str, Tensor]]) -> list[dict[str, Tensor]]:
-        """The step of S and R; the fakes that they made on the way."""
-        self.toggle_optimizer(learner)
-        learner.zero_grad()
-        fakes = []
-        for part in parts:
-            losses, fake = self._generator_losses(part)
-            total = torch.stack(list(losses.values())).sum()
-            self.manual_backward(total / len(parts))
-            loss = torch.stack([value for name, value in losses.items() if name.startswith("loss")]).sum()
-            self._see(loss=loss, contrast=contrast(fake["mask"], darkness(part["target"])), **losses)
-            fakes.append(fake)
-        self._see_norms(s=self.s, r=self.r)
-        learner.step()
-        self.untoggle_optimizer(learner)
-        return fakes
+    def _generate(self, turns: Turns, part: Mapping[str, Tensor], weight: float) -> dict[str, Tensor]:
+        """What a part adds to the gradient of S and R, by its weight; the fakes that they made on the way."""
+        losses, fake = self._generator_losses(part)
+        turns.backward(torch.stack(list(losses.values())).sum() * weight)
+        loss = torch.stack([value for name, value in losses.items() if name.startswith("loss")]).sum()
+        turns.see(loss=loss, contrast=contrast(fake["mask"], darkness(part["target"])), **losses)
+        return fake
 
     def _generator_losses(self, part: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """L_G, L_R, L_C and what is told beside them, of a part; the fakes S(t) and R(m), detached."""
@@ -229,20 +217,12 @@ class SpatialPrior(Stage):
         return losses, {"mask": union(mask).detach() * region, "image": image.detach() * region}
 
     def _discriminate(
-        self, name: str, network: nn.Module, learner: Any, real: list[Tensor], fake: list[Tensor]
+        self, turns: Turns, name: str, network: nn.Module, real: list[Tensor], fake: list[Tensor]
     ) -> None:
         """The step of a discriminator."""
-        self.toggle_optimizer(learner)
-        learner.zero_grad()
-        for true, made in zip(real, fake, strict=True):
-            scores = network(true), network(self.pools[name](made))
-            loss = discriminator_loss(*scores)
-            self.manual_backward(loss / len(real))
-            of_real, of_fake = (score.detach().float().mean() for score in scores)
-            self._see(**{f"loss_d_{name}": loss, f"d_{name}_real": of_real, f"d_{name}_fake": of_fake})
-        self._see_norms(**{f"d_{name}": network})
-        learner.step()
-        self.untoggle_optimizer(learner)
+        learner = turns.discriminators[0 if name == "r" else -1]
+        with turns.of(learner, **{f"d_{name}": network}):
+            turns.judge(name, network, real, [self.pools[name](made) for made in fake])
 
     def _masks_of(self, batch: Batch) -> Tensor:
         """m, float (B, masks, H, W)."""
@@ -257,19 +237,6 @@ class SpatialPrior(Stage):
     def _segmented(self, images: Tensor, by: nn.Module | None = None) -> Tensor:
         """S(t), float32 (B, masks, H, W) in [0, 1], of normalised images; `by` another network than S."""
         return (self.sharpening * (by or self.s)(images).float()).sigmoid()
-
-    def _see(self, **values: Tensor) -> None:
-        """Log the mean of these values over the parts of the batch, at the end of the step."""
-        for name, value in values.items():
-            self._seen.setdefault(name, []).append(value.detach())
-
-    def _see_norms(self, **networks: nn.Module) -> None:
-        """Log the norm of each network's gradient, without the factor of 16-bit training."""
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        factor = scaler.get_scale() if scaler else 1.0
-        for name, network in networks.items():
-            gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
-            self._see(**{f"norm_{name}": nn.utils.get_total_norm(gradients) / factor})
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """`foreground`: S(t), of any stain; and of two masks `positive`, the first."""
