@@ -120,6 +120,16 @@ class Run:
         return self._read_json("data.json")
 
     @property
+    def learnt_from(self) -> set[str]:
+        """The cases of the training images of each source; its name where they have no case of their own."""
+        found: set[str] = set()
+        for about in self.data.values():
+            name, images = str(about["name"]), (about.get("parts") or {}).get("train", ())
+            cases = {str((about.get("cases") or {}).get(image, f"{name}/")) for image in images}
+            found |= cases if cases and not any(case.startswith(f"{name}/") for case in cases) else {name}
+        return found
+
+    @property
     def state(self) -> dict[str, Any]:
         """`state.json`: `state` is running, finished or failed, with what is known beside it."""
         return self._read_json("state.json")

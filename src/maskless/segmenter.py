@@ -1,6 +1,7 @@
 """Image in, instances out: what every method ends as, and what every figure and file comes from."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby, islice, product
 from typing import Literal, Protocol, runtime_checkable
 
@@ -15,6 +16,9 @@ from maskless.windows import Orientation, Tiling, View, Window
 
 #: Beyond this ratio of two plausible pixel spacings, one of them is wrong.
 MOST_RESAMPLING = 16
+
+#: Of an image of more than one window, at most this many squares of this side say what the whole is like.
+SAMPLES, SAMPLE_PX = 16, 256
 
 #: Test-time averaging by name: the orientations in which the network sees the image.
 ORIENTATIONS: Mapping[str, tuple[Orientation, ...]] = {
@@ -51,7 +55,9 @@ class MapSegmenter:
     in each window and gives each nucleus one owner (`seams.stitch`), for maps like embeddings that mean
     nothing beside those of another window. `average` is test-time averaging over 4 flips or all 8 symmetries
     of the square, for maps of scalars and for 'blend'. `colour` is what is done to the colours of the whole
-    image first, uint8 (H, W, 3), so that all windows see the same change.
+    image first, uint8 (H, W, 3), so that all windows see the same change. `prepare` is for networks whose maps
+    depend on what the image is like as a whole, as by instance norm: it is given squares of the image, spread
+    evenly, float32 (N, 3, h, w) as `predict` is, and what it prepares holds for all windows of that image.
 
     Raises UserError for settings that cannot work, for images that are not uint8 (H, W, 3), and for maps and
     labels of another shape than their window's.
@@ -75,6 +81,7 @@ class MapSegmenter:
         autocast: torch.dtype | None = None,
         channels_last: bool = False,
         colour: Callable[[np.ndarray], np.ndarray] | None = None,
+        prepare: Callable[[torch.Tensor], AbstractContextManager[None]] | None = None,
     ) -> None:
         if join not in ("blend", "own"):
             raise UserError(f"join={join!r} must be 'blend' or 'own'")
@@ -87,7 +94,7 @@ class MapSegmenter:
         if batch < 1:
             raise UserError(f"batch={batch} windows must be at least 1")
         self.predict, self.chain, self.join, self.average = predict, chain, join, average
-        self.colour = colour
+        self.colour, self.prepare = colour, prepare
         self.tiling = Tiling(window_px, overlap_px, multiple_px)
         self.mpp = spacing_of(mpp)
         self.device, self.batch, self.autocast = torch.device(device), batch, autocast
@@ -107,6 +114,22 @@ class MapSegmenter:
             windows = [LabelledWindow(*window.corner_px, self._labels(maps)) for window, maps in predicted]
             labels = stitch(windows, resampled.shape[:2])
         return compact(resized_labels(labels, image.shape[:2]))
+
+    def segment_mean(
+        self, weights: Sequence[float], images: Sequence[np.ndarray], mpp: float | None = None
+    ) -> np.ndarray:
+        """As `segment`, of the weighted mean of the maps of several images of the same tissue, pixel by pixel.
+
+        Raises UserError with 'own', whose maps are not joined.
+        """
+        if self.join == "own":
+            raise UserError("maps of several images are averaged for join='blend' alone")
+        total = sum(weights)
+        mean: dict[str, np.ndarray] = {}
+        for weight, image in zip(weights, images, strict=True):
+            for name, values in self._joined(self._prepared(image, mpp)).items():
+                mean[name] = mean.get(name, 0) + np.float32(weight / total) * values
+        return compact(resized_labels(self._labels(mean), images[0].shape[:2]))
 
     def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The joined maps by name, float32 (H, W) or (C, H, W); with 'own', each pixel from one window."""
@@ -170,21 +193,35 @@ class MapSegmenter:
         """Every window with its maps, `batch` windows at a time; without what lies in the padding."""
         views = (View.of(image, orientation, self.tiling) for orientation in ORIENTATIONS[self.average])
         windows = (window for view in views for window in view.windows())
-        for _, of_one_size in groupby(windows, key=lambda window: window.view.side_px):
-            while chunk := list(islice(of_one_size, self.batch)):
-                maps = self._forward(np.stack([window.pixels for window in chunk]))
-                for k, window in enumerate(chunk):
-                    height, width = window.shape
-                    yield window, {name: values[k][..., :height, :width] for name, values in maps.items()}
+        with self._knowing(image):
+            for _, of_one_size in groupby(windows, key=lambda window: window.view.side_px):
+                while chunk := list(islice(of_one_size, self.batch)):
+                    maps = self._forward(np.stack([window.pixels for window in chunk]))
+                    for k, window in enumerate(chunk):
+                        height, width = window.shape
+                        yield window, {name: of[k][..., :height, :width] for name, of in maps.items()}
+
+    def _knowing(self, image: np.ndarray) -> AbstractContextManager[None]:
+        """What is prepared of the whole image, if it does not fit into one window, which is the whole."""
+        if self.prepare is None or max(image.shape[:2]) <= self.tiling.window_px:
+            return nullcontext()
+        with torch.inference_mode(), self._precision():
+            return self.prepare(self._normalised(_spread_squares(image, self.tiling.multiple_px)))
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None)
+
+    def _normalised(self, pixels: np.ndarray) -> torch.Tensor:
+        """What the network is given of windows uint8 (B, h, w, 3): float32 (B, 3, h, w)."""
+        batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+        batch = batch.to(torch.float32, memory_format=self.layout)
+        return batch.mul_(self._scale.to(self.device)).sub_(self._shift.to(self.device))
 
     def _forward(self, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """The maps float32 (B, h, w) or (B, C, h, w) of windows uint8 (B, h, w, 3)."""
         with torch.inference_mode():
-            batch = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
-            batch = batch.to(torch.float32, memory_format=self.layout)
-            batch = batch.mul_(self._scale.to(self.device)).sub_(self._shift.to(self.device))
-            with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
-                maps = dict(self.predict(batch))
+            with self._precision():
+                maps = dict(self.predict(self._normalised(pixels)))
             arrays = {name: values.float().cpu().numpy() for name, values in maps.items()}
         expected = (len(pixels), *pixels.shape[1:3])
         for name, values in arrays.items():
@@ -211,6 +248,20 @@ def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         return values
     channels = values.reshape(-1, *values.shape[-2:])
     return np.stack([resized(channel, shape) for channel in channels]).reshape(*values.shape[:-2], *shape)
+
+
+def _spread_squares(image: np.ndarray, multiple_px: int) -> np.ndarray:
+    """Squares of an image, uint8 (N, side, side, 3), in a grid from edge to edge; their side is a multiple."""
+    side = max(min(SAMPLE_PX, *image.shape[:2]) // multiple_px, 1) * multiple_px
+    image = np.pad(image, [(0, max(0, side - length)) for length in image.shape[:2]] + [(0, 0)], mode="edge")
+    ends = [length - side for length in image.shape[:2]]
+    most = [1 + -(-end // side) for end in ends]
+    rows = min(most[0], max(1, round((SAMPLES * most[0] / most[1]) ** 0.5)))
+    cols = min(most[1], SAMPLES // rows)
+    corners = product(
+        *(np.linspace(0, end, n).astype(int) for end, n in zip(ends, (rows, cols), strict=True))
+    )
+    return np.stack([image[row : row + side, col : col + side] for row, col in corners])
 
 
 def _check_image(image: np.ndarray) -> None:

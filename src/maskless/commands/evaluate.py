@@ -23,6 +23,7 @@ from maskless.commands.objects import (
     refuse_two_of,
 )
 from maskless.commands.scoring import print_scores, score_into
+from maskless.commands.translated import put_together, store
 from maskless.commands.tuning import build_search, refuse_other_data, tune
 from maskless.data.source import Source
 from maskless.errors import UserError
@@ -143,7 +144,7 @@ def _where_data_is(spec: Config | None, data_root: str | None) -> Config | None:
 def _untrained(
     config: Config, hardware: Hardware, search: ChainSearch | None, classifier: Classifier | None
 ) -> tuple[Run, Segmenter, Source]:
-    stage, mpp, annotation = _of_model(config) if config["model"] else _of_method(config)
+    stage, mpp, annotation = _described(config)
     sources = build_sources(config)
     if Role.MAIN not in sources:
         raise UserError("name what to score on: dataset=...")
@@ -157,7 +158,17 @@ def _untrained(
     refuse_blind(classifier, segmenter)
     if search:
         search.chain_of(segmenter, main)
-    return create_run(config, sources, needs, annotation), segmenter, main
+    run = create_run(config, sources, needs, annotation)
+    if config["translator"]:
+        store(stage, run)
+    return run, segmenter, main
+
+
+def _described(config: Config) -> tuple[Stage, float | None, str | None]:
+    """The stage that model=, translator= or method= names, its spacing and what a person had to draw."""
+    if config["model"]:
+        return _of_model(config)
+    return put_together(config) if config["translator"] else _of_method(config)
 
 
 def _of_method(config: Config) -> tuple[Stage, None, None]:

@@ -33,7 +33,7 @@ def run(config: Config) -> None:
         name=output.stem,
         method=without_beginnings(trained.config["method"]),
         mpp=trained.config.get("mpp"),
-        trained_on=tuple(sorted({*stage.trained_on, *_learnt_from(trained.data)})),
+        trained_on=tuple(sorted({*stage.trained_on, *trained.learnt_from})),
         annotation=str(trained.about.get("annotation") or "unknown"),
         licence=config["licence"] or "; ".join(sorted({d["licence"] for d in trained.data.values()})),
         about=(about,) if isinstance(about, str) else tuple(map(str, about or ())),
@@ -68,13 +68,3 @@ def _told(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _is_hash(case: str) -> bool:
     return re.fullmatch("[0-9a-f]{16}", case) is not None
-
-
-def _learnt_from(data: Mapping[str, Any]) -> set[str]:
-    """The cases of the training images of each source; its name where they have no case of their own."""
-    found: set[str] = set()
-    for about in data.values():
-        name, images = str(about["name"]), (about.get("parts") or {}).get("train", ())
-        cases = {str((about.get("cases") or {}).get(image, f"{name}/")) for image in images}
-        found |= cases if cases and not any(case.startswith(f"{name}/") for case in cases) else {name}
-    return found

@@ -67,7 +67,11 @@ def name_of(config: Config, group: str) -> str:
 
 
 def refuse_two_of(command: str, config: Config) -> None:
-    """Raise UserError if more than one of run=, model= and method= says what is used."""
+    """Raise UserError unless one of run=, model=, method= or translator= says what is used."""
+    if config.get("translator") and (config.get("run") or config.get("model")):
+        raise UserError(f"{command} takes translator= in place of run= and model=")
+    if config.get("segmenter") and not config.get("translator"):
+        raise UserError("segmenter= segments what translator= makes of an image: give that, too")
     given = [f"{key}=" for key in ("run", "model", "method") if config.get(key)]
     if len(given) > 1:
         raise UserError(f"{command} takes one of run=, model= and method=, not {' and '.join(given)}")

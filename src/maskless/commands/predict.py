@@ -17,6 +17,7 @@ from maskless.commands.compose import Config
 from maskless.commands.objects import build_hardware, build_method, name_of, refuse_two_of
 from maskless.commands.predict_said import introduced, lines, sentences
 from maskless.commands.progress import bars, tracked
+from maskless.commands.translated import put_together
 from maskless.errors import PartlyDone, UserError, did_you_mean
 from maskless.inference.analysis import Analysis
 from maskless.inference.evidence import refuse_blind
@@ -85,6 +86,9 @@ def _segmenter(config: Config) -> Segmenter:
     refuse_two_of("predict", config)
     if stored := config["run"] or _model(config):
         return load(stored, config["trust"], hardware)
+    if config["translator"]:
+        stage, trained_mpp, _ = put_together(config)
+        return as_segmenter(stage, hardware, trained_mpp)
     stage = build_method(config)
     if stage.trains:
         raise UserError(
@@ -109,9 +113,13 @@ def _identity(config: Config) -> str:
         weights = [known_model(stored)] if stored else [opened.checkpoint(n) for n in ("best", "last")]
     elif model := _model(config):
         weights = [model]
+    elif config["translator"]:
+        parts = [Path(str(config[key])) for key in ("translator", "segmenter") if config[key]]
+        weights = [Run.open(path).best if path.is_dir() else path for path in parts]
+        described |= {"method": config["method"], "parts": [str(path) for path in parts]}
     else:
         described["method"] = config["method"]
-    described["weights"] = [content_hash(path) for path in weights if path.is_file()][:1]
+    described["weights"] = [content_hash(path) for path in weights if path.is_file()][:2]
     return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ from maskless.commands.objects import (
 from maskless.commands.progress import bars, tracked
 from maskless.commands.scoring import mean_of, print_scores, score_into
 from maskless.commands.stages import choose_stage, refuse_missing
+from maskless.commands.translated import give_weights, wrap_segmenter
 from maskless.data.datamodule import TrainingSet
 from maskless.data.scale import training_spacing
 from maskless.data.scales import finest
@@ -27,7 +28,7 @@ from maskless.errors import UserError, did_you_mean
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
 from maskless.loading import as_segmenter, read_checkpoint
-from maskless.methods.stage import LOSS, Stage
+from maskless.methods.stage import LAST, LOSS, Stage
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
 from maskless.signals import Role
@@ -51,7 +52,9 @@ def run(config: Config) -> float | None:
     sources = build_sources(config)
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
     seed_networks(config["seed"])
+    part = wrap_segmenter(config) if not resumed else None
     stage = build_method(config)
+    give_weights(stage, part)
     of_powers = next((finest(part.powers) for part in stage.stages if part.powers), None)
     config["mpp"] = spacing_of(config["mpp"]) or of_powers or training_spacing(sources[Role.MAIN])
     check_fit(config, stage.source_needs, sources)
@@ -119,8 +122,8 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source], mpp: float
     """Raise UserError if there is nothing to learn from, or its augmentation or selection cannot be."""
     if stage.trains:
         for part in stage.stages:
-            if part.selection not in (LOSS, *HIGHER_IS_BETTER):
-                near = did_you_mean(part.selection, [LOSS, *HIGHER_IS_BETTER])
+            if part.selection not in (LOSS, LAST, *HIGHER_IS_BETTER):
+                near = did_you_mean(part.selection, [LOSS, LAST, *HIGHER_IS_BETTER])
                 raise UserError(f"selection={part.selection!r} is no score{near}")
             if not 0 <= part.selection_from < part.epochs:
                 raise UserError(
@@ -143,7 +146,8 @@ def _refuse_untrainable(stage: Stage, sources: Mapping[Role, Source], mpp: float
 def _say_unchosen(stage: Stage, source: Source) -> None:
     """Say which validation scores cannot choose a checkpoint, for want of images with known nuclei."""
     if stage.trains and not source.scorable("val"):
-        for selection in dict.fromkeys(part.selection for part in stage.stages if part.selection != LOSS):
+        chosen = (part.selection for part in stage.stages if part.selection not in (LOSS, LAST))
+        for selection in dict.fromkeys(chosen):
             print(
                 f"selection={selection} has nothing to choose by: {source.name} has no validation images "
                 "with instances, so the last weights are kept; method.selection=loss keeps those of the "
@@ -182,7 +186,7 @@ def _train_and_score(
     if main.scorable("val"):
         rows = score_into(run, segmenter, main, "val", predictions=False, progress=config["progress"])
         print_scores(rows)
-        value = mean_of(rows, stage.selection) if stage.selection != LOSS else None
+        value = mean_of(rows, stage.selection) if stage.selection not in (LOSS, LAST) else None
     for source in tests.values():
         print_scores(
             score_into(run, segmenter, source, "test", predictions=True, progress=config["progress"])

@@ -21,7 +21,20 @@ SHORT = {
 #: Stages of methods that can be given as a run which has trained them, by what they are called.
 STAGES = {"spn": "method.spn", "attention": "method.before"}
 #: Keys whose values are paths, beside all that end in `.path`; and the regular expression of choose.
-PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir", "weights", "group"}
+PATHS = {
+    "input",
+    "output",
+    "run",
+    "model",
+    "resume",
+    "region",
+    "data_root",
+    "runs_dir",
+    "weights",
+    "group",
+    "translator",
+    "segmenter",
+}
 #: Where studies are: a folder each, below the working folder.
 STUDIES = Path("experiments")
 #: Hydra's flags that we pass on, with the values they take; help and version are ours.

@@ -222,7 +222,7 @@ class SpatialPrior(Stage):
         """The step of a discriminator."""
         learner = turns.discriminators[0 if name == "r" else -1]
         with turns.of(learner, **{f"d_{name}": network}):
-            turns.judge(name, network, real, [self.pools[name](made) for made in fake])
+            turns.judge(f"d_{name}", network, real, [self.pools[name](made) for made in fake])
 
     def _masks_of(self, batch: Batch) -> Tensor:
         """m, float (B, masks, H, W)."""

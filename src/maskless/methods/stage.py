@@ -12,12 +12,14 @@ from torch import Tensor
 from maskless.data.labeller import Labeller
 from maskless.errors import UserError, did_you_mean
 from maskless.postprocess.chain import Chain
-from maskless.segmenter import MapSegmenter
+from maskless.segmenter import MapSegmenter, Segmenter
 from maskless.signals import Need, Role, Sample, Signal
 
 Spec = Mapping[str, Mapping[str, Any]]
 #: The `selection` that needs no annotation.
 LOSS = "loss"
+#: And the one that chooses nothing: the last weights are kept.
+LAST = "last"
 
 
 class Stage(LightningModule):
@@ -30,7 +32,7 @@ class Stage(LightningModule):
     `chain` turns the maps into instances (`postprocess.chain`), `augment` names the augmentation of the
     training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
     schedule. The validation score `selection` chooses the checkpoint, or 'loss', the least mean of what it
-    logs by that name over an epoch, of those from `selection_from` on. `mean` and `std` normalise pixels in
+    logs by that name over an epoch, of those from `selection_from` on, or 'last'. `mean` and `std` normalise pixels in
     [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere have learnt
     from, cases or whole sources: a comparison marks the images that they have seen. `labels` makes what is
     learnt, once for each whole training image, of what it needs. `colour` changes the colours of whole
@@ -150,7 +152,7 @@ class Stage(LightningModule):
         autocast: torch.dtype | None = None,
         batch: int = 1,
         channels_last: bool = False,
-    ) -> MapSegmenter:
+    ) -> Segmenter:
         """This stage as a Segmenter, on the device it is on. `mpp` is the pixel spacing it was trained at."""
         return MapSegmenter(
             predict=self.maps,

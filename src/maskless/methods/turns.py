@@ -43,14 +43,25 @@ class Turns:
         """Add the gradient of a loss."""
         self.stage.manual_backward(loss)
 
-    def judge(self, name: str, network: nn.Module, real: Sequence[Tensor], fake: Sequence[Tensor]) -> None:
-        """Add the gradient of a discriminator's loss on the parts of what is real and what is made."""
+    def judge(
+        self,
+        name: str,
+        network: nn.Module,
+        real: Sequence[Tensor],
+        fake: Sequence[Tensor],
+        weight: float = 0.5,
+    ) -> None:
+        """Add the gradient of a discriminator's loss on the parts of what is real and what is made.
+
+        The loss is `weight` [MSE(D(real), 1) + MSE(D(fake), 0)], summed over the scores if D gives several.
+        """
         for true, made in zip(real, fake, strict=True):
-            scores = network(true), network(made)
-            loss = discriminator_loss(*scores)
+            of_real, of_fake = _several(network(true)), _several(network(made))
+            pairs = zip(of_real, of_fake, strict=True)
+            loss = 2 * weight * torch.stack([discriminator_loss(*pair) for pair in pairs]).sum()
             self.backward(loss / len(real))
-            of_real, of_fake = (score.detach().float().mean() for score in scores)
-            self.see(**{f"loss_d_{name}": loss, f"d_{name}_real": of_real, f"d_{name}_fake": of_fake})
+            means = [scores[0].detach().float().mean() for scores in (of_real, of_fake)]
+            self.see(**{f"loss_{name}": loss, f"{name}_real": means[0], f"{name}_fake": means[1]})
 
     def see(self, **values: Tensor) -> None:
         """Log the mean of these values over the parts of the batch, at the end of the step."""
@@ -68,3 +79,7 @@ class Turns:
         for name, network in networks.items():
             gradients = [weight.grad for weight in network.parameters() if weight.grad is not None]
             self.see(**{f"norm_{name}": nn.utils.get_total_norm(gradients) / factor})
+
+
+def _several(scores: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return scores if isinstance(scores, tuple) else (scores,)

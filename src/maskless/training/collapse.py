@@ -1,4 +1,4 @@
-"""A generator of masks that has come to give one mask, or none, whatever it is shown, is stopped."""
+"""A generator that has come to give one image, whatever it is shown, or nothing of use, is stopped."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from maskless.errors import UserError
 from maskless.runs import Run
 from maskless.training.prior_statistics import PriorStatistics
+from maskless.training.probes import Probes
 
 #: Masks with less nucleus than this, or more, are empty or full: shares of all pixels of the crops.
 LEAST, MOST = 0.001, 0.9
@@ -17,20 +18,22 @@ IN_A_ROW = 3
 
 
 class Collapse(Callback):
-    """Raise UserError when a stage with a prior has predicted nothing of use for three epochs in a row.
+    """Raise UserError when a stage has made nothing of use for three epochs in a row.
 
-    Of no use is an epoch after which less than 0.1 % or more than 90 % of the pixels of all crops of
-    `statistics` are nucleus, or all crops have the same mask although they are not the same image. A healthy
+    Of no use is, of a stage with a prior, an epoch after which less than 0.1 % or more than 90 % of the
+    pixels of all crops of `statistics` are nucleus, or all crops have the same mask although they are not the
+    same image; and of a stage that has `fault(answers)`, one after which that names a fault. A healthy
     training may begin like that, and for long; so an epoch counts only from `selection_from` of the stage on,
     the first that could be chosen, and where that is 0 from the middle of the training: before, nothing
     stops it. An epoch of use begins the count anew.
 
     The checkpoints stay as they are: the best epoch of those that could be chosen so far, and the last one.
-    To be listed after `statistics`, and before LastCheckpoint, which stores the count.
+    To be listed after `statistics` and `probes`, and before LastCheckpoint, which stores the count.
     """
 
-    def __init__(self, run: Run, stage: str, part: str, statistics: PriorStatistics) -> None:
-        self.run, self.stage, self.part, self.statistics = run, stage, part, statistics
+    def __init__(self, run: Run, stage: str, part: str, statistics: PriorStatistics, probes: Probes) -> None:
+        self.run, self.stage, self.part = run, stage, part
+        self.statistics, self.probes = statistics, probes
         self.in_a_row = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -40,8 +43,8 @@ class Collapse(Callback):
         self.in_a_row = int(state_dict["in_a_row"])
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        # The first process alone has predictions; all stop together.
-        fault = trainer.strategy.broadcast(self._fault())
+        # The first process alone has looked; all stop together.
+        fault = trainer.strategy.broadcast(self._fault(module))
         start = getattr(module, "selection_from", 0) or (trainer.max_epochs or 0) / 2
         self.in_a_row = self.in_a_row + 1 if fault and trainer.current_epoch >= start else 0
         if self.in_a_row >= IN_A_ROW:
@@ -52,7 +55,10 @@ class Collapse(Callback):
                 f"until then is {best}: train anew with another seed="
             )
 
-    def _fault(self) -> str:
+    def _fault(self, module: Any) -> str:
+        if hasattr(module, "fault") and self.probes.answers:
+            found: str = module.fault(self.probes.answers)
+            return found
         masks = self.statistics.predicted
         return fault_of(masks, self.statistics.apart) if masks is not None else ""
 

@@ -12,7 +12,7 @@ from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
 from maskless.data.source import Source
 from maskless.hardware import Hardware
-from maskless.methods.stage import LOSS, Stage
+from maskless.methods.stage import LAST, LOSS, Stage
 from maskless.runs import Run
 from maskless.signals import Role, Signal
 from maskless.training.atomic_checkpoints import AtomicCheckpoints
@@ -91,11 +91,11 @@ def train_stage(
         epochs,
         statistics,
         Sheets(run, data, name, every=min(5, max(1, stage.epochs // 10))),
-        Collapse(run, name, part, statistics),
+        Collapse(run, name, part, statistics, probes),
     ]
     if stage.selection == LOSS:
         callbacks.append(LeastLoss(best, epochs, stage.selection_from))
-    elif sources[Role.MAIN].scorable("val"):
+    elif stage.selection != LAST and sources[Role.MAIN].scorable("val"):
         callbacks.append(Best(best, stage.selection))
     # The last, so that it stores what the others have just learnt.
     callbacks.append(LastCheckpoint(run.checkpoint("last", part), data, checkpoint_every))

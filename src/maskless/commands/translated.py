@@ -1,0 +1,136 @@
+"""translator= and segmenter=: a translated segmenter, put together of what was trained before."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor
+
+from maskless.atomic import write_atomically
+from maskless.build import TARGET, resolve
+from maskless.commands.compose import Config
+from maskless.errors import UserError, did_you_mean
+from maskless.loading import build_stage, load_stage, model_stage
+from maskless.methods.stage import Stage
+from maskless.methods.translation import Translation
+from maskless.model_file import model_path, read_header, shipped
+from maskless.paths import CONF
+from maskless.runs import Run
+from maskless.signals import Annotation
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stage from elsewhere: its description and weights, its µm/px, what it learnt from, what that cost."""
+
+    method: dict[str, Any]
+    weights: Mapping[str, Tensor]
+    mpp: float | None
+    trained_on: frozenset[str]
+    annotation: str
+
+
+def wrap_segmenter(config: Config) -> Part | None:
+    """Make segmenter= the `then` of the method of `config`. Raises UserError if that cannot be."""
+    wanted = config.get("segmenter")
+    if not wanted:
+        return None
+    if not _is_translation(config.get("method"), config):
+        raise UserError("segmenter= is what method=translation wraps: leave it out, or take that method")
+    part = _segmenter(str(wanted), config)
+    if _is_translation(part.method, config):
+        raise UserError(f"segmenter={wanted} translates itself: give one of the target stain")
+    config["method"] |= {"then": part.method, "then_mpp": part.mpp}
+    config["method"]["trained_on"] = sorted({*config["method"].get("trained_on", ()), *part.trained_on})
+    return part
+
+
+def give_weights(stage: Stage, part: Part | None) -> None:
+    """Give the stage that `wrap_segmenter` has described the weights of what it wraps."""
+    if part and part.weights and isinstance(stage, Translation) and stage.then is not None:
+        stage.then.load_state_dict(part.weights)
+
+
+def put_together(config: Config) -> tuple[Stage, float | None, str]:
+    """translator= and segmenter= as one stage with its weights; its µm/px, and what it cost to annotate.
+
+    `config` gets the method that describes it. Raises UserError if the parts are not what they should be.
+    """
+    run = Run.open(config["translator"])
+    method = run.config.get("method")
+    if not _is_translation(method, config):
+        raise UserError(f"translator={run.path} is no run of method=translation")
+    assert isinstance(method, dict)
+    today = config.get("method") or {}
+    if today and not _is_translation(today, config):
+        raise UserError("translator= is for method=translation: leave method= out")
+    translator = load_stage(run, config["trust"])
+    described = {"trained_on": sorted({*method.get("trained_on", ()), *run.learnt_from})}
+    config["method"] = {**method, **described, "direct": today.get("direct", method.get("direct", 0.0))}
+    config["choices"] = {**config["choices"], "method": "translation"}
+    part = wrap_segmenter(config)
+    stage = build_stage(config["method"], config["trust"])
+    inner = "then."
+    weights = {k: v for k, v in translator.state_dict().items() if part is None or not k.startswith(inner)}
+    weights |= {inner + name: value for name, value in (part.weights if part else {}).items()}
+    stage.load_state_dict(weights)
+    cost = part.annotation if part else str(run.about.get("annotation") or Annotation.NONE.value)
+    return stage, run.config.get("mpp"), cost
+
+
+def store(stage: Stage, run: Run) -> None:
+    """Keep the weights in `run`, which can then be used like any other."""
+    file = io.BytesIO()
+    torch.save({"state_dict": stage.state_dict()}, file)
+    write_atomically(run.checkpoint("best"), file.getvalue())
+
+
+def _is_translation(method: Any, config: Config) -> bool:
+    if not isinstance(method, Mapping) or TARGET not in method:
+        return False
+    return issubclass(resolve(method[TARGET], config["trust"]), Translation)
+
+
+def _segmenter(wanted: str, config: Config) -> Part:
+    """A run, a model file or shipped model, or a method that needs no training, by its name."""
+    if model := model_path(wanted):
+        header = read_header(model)
+        weights = model_stage(model, config["trust"]).state_dict()
+        cost = _of_other_stain(header.annotation)
+        return Part(dict(header.method), weights, header.mpp, frozenset(header.trained_on), cost)
+    if not Path(wanted).is_dir() and (described := _untrained().get(wanted)):
+        learnt = frozenset(build_stage(described, config["trust"]).trained_on)
+        return Part(described, {}, None, learnt, _of_other_stain(Annotation.MASKS if learnt else ""))
+    if not Path(wanted).exists():
+        raise UserError(
+            f"there is no segmenter {wanted!r}{did_you_mean(wanted, [*_untrained(), *shipped()])}; "
+            "or give a run, runs/..., or a .safetensors file"
+        )
+    run = Run.open(wanted)
+    stage = load_stage(run, config["trust"])
+    cost = _of_other_stain(str(run.about.get("annotation") or ""))
+    learnt = frozenset({*stage.trained_on, *run.learnt_from})
+    return Part(run.config["method"], stage.state_dict(), run.config.get("mpp"), learnt, cost)
+
+
+def _untrained() -> dict[str, dict[str, Any]]:
+    """The methods without training whose files say all there is to say, by name."""
+    found = {}
+    for path in sorted((CONF / "method").glob("*.yaml")):
+        described = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if TARGET in described and "defaults" not in described and "epochs" not in described:
+            found[path.stem] = described
+    return found
+
+
+def _of_other_stain(annotation: str) -> str:
+    """What masks or points that a segmenter of another stain learnt from are here."""
+    return (
+        Annotation.OTHER_STAIN.value
+        if annotation not in ("", Annotation.NONE.value)
+        else Annotation.NONE.value
+    )

@@ -1,0 +1,80 @@
+"""CycleGAN: two generators and two discriminators, held together by a cycle (Zhu et al., ICCV 2017)."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss
+
+from maskless.errors import UserError
+from maskless.losses import least_squares
+from maskless.methods.judge import Judge
+from maskless.networks.patch_gan import PatchGAN
+from maskless.networks.resnet_generator import ResNetGenerator
+
+
+class CycleGAN(nn.Module):
+    """G translates a, an image of domain A, into B; F translates b back; D_A and D_B judge.
+
+    ::
+
+        L = MSE(D_B(G(a)), 1) + MSE(D_A(F(b)), 1) + `cycle` [|F(G(a)) - a| + |G(F(b)) - b|]
+          + `cycle` `identity` [|G(b) - b| + |F(a) - a|]
+
+    The generators learn first, together; then the discriminators, together, from fakes that may be older.
+    `noise` is the standard deviation of what is added to G(a) and F(b) before they go back, in [-1, 1]: what
+    is hidden in fine patterns does not get through (the paper has none).
+    """
+
+    #: The discriminators learn after the generators, each from half of its loss.
+    judges_first: ClassVar[bool] = False
+    judge_weight: ClassVar[float] = 0.5
+    multiple_px: ClassVar[int] = 4
+    size_px: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        filters: int = 64,
+        blocks: int = 9,
+        filters_d: int = 64,
+        cycle: float = 10.0,
+        identity: float = 0.5,
+        noise: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if min(cycle, identity, noise) < 0:
+            raise UserError(
+                f"CycleGAN cannot learn with cycle={cycle}, identity={identity}, noise={noise}: "
+                "0 or more is wanted"
+            )
+        self.cycle, self.identity, self.noise = cycle, identity, noise
+        self.g, self.f = ResNetGenerator(filters, blocks), ResNetGenerator(filters, blocks)
+        self.d_a, self.d_b = (PatchGAN(3, filters_d, norm="instance") for _ in range(2))
+
+    @property
+    def judges(self) -> list[Judge]:
+        """The discriminators."""
+        return [Judge("d_a", self.d_a, "a"), Judge("d_b", self.d_b, "b")]
+
+    def losses(self, a: Tensor, b: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The terms of the generators' loss, scalars by name, and the fakes by domain; images in [-1, 1]."""
+        made = {"a": self.f(b), "b": self.g(a)}
+        adversary = least_squares(self.d_b(made["b"]), True) + least_squares(self.d_a(made["a"]), True)
+        losses = {"loss_adversary": adversary}
+        if self.cycle:
+            back = l1_loss(self.f(self._noisy(made["b"])), a) + l1_loss(self.g(self._noisy(made["a"])), b)
+            losses["loss_cycle"] = self.cycle * back
+        if self.cycle * self.identity:
+            same = l1_loss(self.g(b), b) + l1_loss(self.f(a), a)
+            losses["loss_identity"] = self.cycle * self.identity * same
+        return losses, made
+
+    def fakes(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+        """F(b) and G(a), by domain."""
+        return {"a": self.f(b), "b": self.g(a)}
+
+    def settle(self) -> None:
+        """What follows a step of the generators: nothing."""
+
+    def _noisy(self, images: Tensor) -> Tensor:
+        return images + self.noise * torch.randn_like(images) if self.noise else images

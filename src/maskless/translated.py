@@ -1,0 +1,72 @@
+"""A segmenter of one stain for images of another: they are translated first."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskless.errors import UserError
+from maskless.segmenter import MapSegmenter, Segmenter
+from maskless.spacing import spacing_of
+
+#: The map of a translator: RGB, float32 (3, H, W), 0 to 1.
+TRANSLATED = "translated"
+
+
+class Translated:
+    """A Segmenter: `then` segments what `translator` makes of an image, pixel for pixel.
+
+    `translator` gives a map `translated`, and works at its own pixel spacing, `then` at its own. With `direct`
+    above 0 the maps that `then` gives of the image itself are averaged with those of its translation, by that
+    weight. Raises UserError if `direct` is not from 0 to below 1, or `then` has no maps to average.
+    """
+
+    def __init__(self, translator: MapSegmenter, then: Segmenter, direct: float = 0.0) -> None:
+        if not 0 <= direct < 1:
+            raise UserError(
+                f"direct={direct} must be from 0 to below 1: the weight of the untranslated image"
+            )
+        if direct and not isinstance(then, MapSegmenter):
+            raise UserError(f"direct={direct} averages maps, and the wrapped segmenter gives none of ours")
+        self.translator, self.then, self.direct = translator, then, direct
+
+    @property
+    def mpp(self) -> float | None:
+        """The pixel spacing of the translator, in µm/px."""
+        return self.translator.mpp
+
+    def segment(self, image: NDArray[np.uint8], mpp: float | None = None) -> NDArray[np.int32]:
+        """Instances int32 (H, W), ids 1..N, of RGB uint8 (H, W, 3) at `mpp` µm/px (None: as trained)."""
+        mpp, made = self._translated(image, mpp)
+        if self.direct:
+            assert isinstance(self.then, MapSegmenter)
+            return self.then.segment_mean([1 - self.direct, self.direct], [made, image], mpp)
+        return self.then.segment(made, mpp)
+
+    def maps(self, image: NDArray[np.uint8], mpp: float | None = None) -> dict[str, NDArray[Any]]:
+        """The map `translated` and those that `then` gives of it, float32 (H, W) or (C, H, W)."""
+        mpp, made = self._translated(image, mpp)
+        return {TRANSLATED: _as_map(made), **self.then.maps(made, mpp)}
+
+    def steps(self, image: NDArray[np.uint8], mpp: float | None = None) -> dict[str, NDArray[Any]]:
+        """As `MapSegmenter.steps`, of the translated image, which comes first."""
+        if not isinstance(self.then, MapSegmenter):
+            raise UserError("the wrapped segmenter has no post-processing chain of ours to be shown")
+        mpp, made = self._translated(image, mpp)
+        return {TRANSLATED: _as_map(made), **self.then.steps(made, mpp)}
+
+    def translate(self, image: NDArray[np.uint8], mpp: float | None = None) -> NDArray[np.uint8]:
+        """The image in the other stain, RGB uint8 (H, W, 3), at the pixel spacing of `image`."""
+        return self._translated(image, mpp)[1]
+
+    def _translated(
+        self, image: NDArray[np.uint8], mpp: float | None
+    ) -> tuple[float | None, NDArray[np.uint8]]:
+        """The pixel spacing of the image, that of the translator if it is not said; and its translation."""
+        made = self.translator.maps(image, mpp)[TRANSLATED]
+        pixels = np.rint(255 * np.clip(made, 0, 1)).astype(np.uint8)
+        return spacing_of(mpp) or self.translator.mpp, np.moveaxis(pixels, 0, -1)
+
+
+def _as_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.moveaxis(image, -1, 0).astype(np.float32) / np.float32(255)
