@@ -55,9 +55,9 @@ class MapSegmenter:
     in each window and gives each nucleus one owner (`seams.stitch`), for maps like embeddings that mean
     nothing beside those of another window. `average` is test-time averaging over 4 flips or all 8 symmetries
     of the square, for maps of scalars and for 'blend'. `colour` is what is done to the colours of the whole
-    image first, uint8 (H, W, 3), so that all windows see the same change. `prepare` is for networks whose maps
-    depend on what the image is like as a whole, as by instance norm: it is given squares of the image, spread
-    evenly, float32 (N, 3, h, w) as `predict` is, and what it prepares holds for all windows of that image.
+    image first, uint8 (H, W, 3), so that all windows see the same change. `prepare` is for networks whose
+    maps depend on what the image is like as a whole, as by instance norm: it is given squares of the image,
+    spread evenly, float32 (N, 3, h, w) as `predict` is; what it prepares holds for all windows of that image.
 
     Raises UserError for settings that cannot work, for images that are not uint8 (H, W, 3), and for maps and
     labels of another shape than their window's.
@@ -118,7 +118,7 @@ class MapSegmenter:
     def segment_mean(
         self, weights: Sequence[float], images: Sequence[np.ndarray], mpp: float | None = None
     ) -> np.ndarray:
-        """As `segment`, of the weighted mean of the maps of several images of the same tissue, pixel by pixel.
+        """As `segment`, of the weighted mean of the maps of several images of the same tissue.
 
         Raises UserError with 'own', whose maps are not joined.
         """
@@ -251,7 +251,7 @@ def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _spread_squares(image: np.ndarray, multiple_px: int) -> np.ndarray:
-    """Squares of an image, uint8 (N, side, side, 3), in a grid from edge to edge; their side is a multiple."""
+    """Squares of an image in a grid from edge to edge, uint8 (N, side, side, 3); the side is a multiple."""
     side = max(min(SAMPLE_PX, *image.shape[:2]) // multiple_px, 1) * multiple_px
     image = np.pad(image, [(0, max(0, side - length)) for length in image.shape[:2]] + [(0, 0)], mode="edge")
     ends = [length - side for length in image.shape[:2]]

@@ -16,9 +16,10 @@ TRANSLATED = "translated"
 class Translated:
     """A Segmenter: `then` segments what `translator` makes of an image, pixel for pixel.
 
-    `translator` gives a map `translated`, and works at its own pixel spacing, `then` at its own. With `direct`
-    above 0 the maps that `then` gives of the image itself are averaged with those of its translation, by that
-    weight. Raises UserError if `direct` is not from 0 to below 1, or `then` has no maps to average.
+    `translator` gives a map `translated`, and works at its own pixel spacing, `then` at its own. With
+    `direct` above 0 the maps that `then` gives of the image itself are averaged with those of its
+    translation, by that weight. Raises UserError if `direct` is not from 0 to below 1, or `then` has no maps
+    to average.
     """
 
     def __init__(self, translator: MapSegmenter, then: Segmenter, direct: float = 0.0) -> None:

@@ -110,7 +110,8 @@ def _identity(config: Config) -> str:
         opened = Run.open(config["run"])
         described |= {"method": opened.config.get("method"), "mpp": opened.config.get("mpp")}
         stored = opened.config.get("model")
-        weights = [known_model(stored)] if stored else [opened.checkpoint(n) for n in ("best", "last")]
+        checkpoints = [path for n in ("best", "last") if (path := opened.checkpoint(n)).is_file()]
+        weights = [known_model(stored)] if stored else checkpoints[:1]
     elif model := _model(config):
         weights = [model]
     elif config["translator"]:
@@ -119,7 +120,7 @@ def _identity(config: Config) -> str:
         described |= {"method": config["method"], "parts": [str(path) for path in parts]}
     else:
         described["method"] = config["method"]
-    described["weights"] = [content_hash(path) for path in weights if path.is_file()][:2]
+    described["weights"] = [content_hash(path) for path in weights if path.is_file()]
     return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
 
 

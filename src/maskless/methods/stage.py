@@ -32,10 +32,10 @@ class Stage(LightningModule):
     `chain` turns the maps into instances (`postprocess.chain`), `augment` names the augmentation of the
     training samples (`data.transforms`). `epochs`, `steps` (of an epoch), `batch` and `crop_px` are its
     schedule. The validation score `selection` chooses the checkpoint, or 'loss', the least mean of what it
-    logs by that name over an epoch, of those from `selection_from` on, or 'last'. `mean` and `std` normalise pixels in
-    [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere have learnt
-    from, cases or whole sources: a comparison marks the images that they have seen. `labels` makes what is
-    learnt, once for each whole training image, of what it needs. `colour` changes the colours of whole
+    logs by that name over an epoch, of those from `selection_from` on, or 'last'. `mean` and `std` normalise
+    pixels in [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere
+    have learnt from, cases or whole sources: a comparison marks the images that they have seen. `labels`
+    makes what is learnt, once for each whole training image, of what it needs. `colour` changes the colours of whole
     images, uint8 (H, W, 3), in training and in use, as `maskless.reinhard.Reinhard` does. `before` is the
     stage that is trained first, and is frozen inside this one: a method of several stages is its last.
     """

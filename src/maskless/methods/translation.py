@@ -86,8 +86,8 @@ class Translation(Stage):
             raise UserError(f"accumulate={accumulate} must divide batch={self.batch}")
         if gan.size_px and gan.size_px != self.crop_px:
             raise UserError(
-                f"crop_px={self.crop_px} must be gan.size_px={gan.size_px}: this U-GAT-IT takes no other size; "
-                "gan.light=true takes any"
+                f"crop_px={self.crop_px} must be gan.size_px={gan.size_px}: this U-GAT-IT takes no other; "
+                "a light one takes any (method.gan.light=true)"
             )
         if constant is not None and not 0 <= constant <= self.epochs:
             raise UserError(f"constant={constant} epochs must be from 0 to the {self.epochs} of the training")
@@ -213,10 +213,11 @@ class Translation(Stage):
         translator = super().segmenter(mpp, autocast, batch, channels_last)
         assert isinstance(translator, MapSegmenter)
         translator.prepare = self._holding
-        if self.then is None:
+        then = getattr(self, "then", None)  # the base makes a segmenter before there is one
+        if then is None:
             return translator
-        then = self.then.segmenter(self.then_mpp, autocast, batch, channels_last)
-        return Translated(translator, then, self.direct)
+        wrapped = then.segmenter(self.then_mpp, autocast, batch, channels_last)
+        return Translated(translator, wrapped, self.direct)
 
     @contextmanager
     def _holding(self, windows: Tensor) -> Iterator[None]:
