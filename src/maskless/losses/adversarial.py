@@ -14,4 +14,9 @@ def least_squares(scores: Tensor, real: bool) -> Tensor:
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """[MSE(D(real), 1) + MSE(D(fake), 0)] / 2, a scalar, of the scores D(real) and D(fake)."""
-    return (least_squares(real, True) + least_squares(fake, False)) / 2
+    return discriminator_sum(real, fake) / 2
+
+
+def discriminator_sum(real: Tensor, fake: Tensor) -> Tensor:
+    """MSE(D(real), 1) + MSE(D(fake), 0), a scalar: not halved, as in U-GAT-IT (Kim et al., ICLR 2020)."""
+    return least_squares(real, True) + least_squares(fake, False)

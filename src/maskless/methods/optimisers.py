@@ -36,6 +36,14 @@ def optimised(
     return {"optimizer": learner, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
 
+def linear_decay(epoch: int, constant: int, decay: int) -> float:
+    """The share of the learning rate in `epoch`, from 0: 1 for `constant` epochs, then less, in `decay` more.
+
+    1 - max(0, e + 1 - n) / (m + 1), as in the published code of CycleGAN: never 0.
+    """
+    return 1 - max(0, epoch + 1 - constant) / (decay + 1)
+
+
 def refuse_unlearnable(method: str, lr: float, weight_decay: float, width: int, norm_momentum: float) -> None:
     """Raise UserError for numbers with which no network can learn."""
     if lr <= 0 or weight_decay < 0 or width < 1 or not 0 < norm_momentum <= 1:
