@@ -11,11 +11,11 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from maskless.errors import UserError
-from maskless.networks.image_pool import ImagePool
 from maskless.methods.prior_masks import parted, stained, union
 from maskless.methods.spatial_prior import SpatialPrior
 from maskless.methods.stain_hints import brownness, contrast, darkness, local_darkness, stain_of_masks
 from maskless.networks.h_dab import colour_augmented, haematoxylin_only
+from maskless.networks.image_pool import ImagePool
 from maskless.postprocess.chain import Chain
 from maskless.signals import Need, Role, Signal
 

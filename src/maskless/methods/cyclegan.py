@@ -4,10 +4,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from maskless.errors import UserError
-from maskless.losses import least_squares
+from maskless.losses import cycle_loss, identity_loss, least_squares
 from maskless.methods.judge import Judge
 from maskless.networks.patch_gan import PatchGAN
 from maskless.networks.resnet_generator import ResNetGenerator
@@ -62,10 +61,12 @@ class CycleGAN(nn.Module):
         adversary = least_squares(self.d_b(made["b"]), True) + least_squares(self.d_a(made["a"]), True)
         losses = {"loss_adversary": adversary}
         if self.cycle:
-            back = l1_loss(self.f(self._noisy(made["b"])), a) + l1_loss(self.g(self._noisy(made["a"])), b)
+            back = cycle_loss(a, self.f(self._noisy(made["b"]))) + cycle_loss(
+                b, self.g(self._noisy(made["a"]))
+            )
             losses["loss_cycle"] = self.cycle * back
         if self.cycle * self.identity:
-            same = l1_loss(self.g(b), b) + l1_loss(self.f(a), a)
+            same = identity_loss(b, self.g(b)) + identity_loss(a, self.f(a))
             losses["loss_identity"] = self.cycle * self.identity * same
         return losses, made
 

@@ -35,9 +35,9 @@ class Stage(LightningModule):
     logs by that name over an epoch, of those from `selection_from` on, or 'last'. `mean` and `std` normalise
     pixels in [0, 1]. `average` is the test-time averaging. `trained_on` names what weights from elsewhere
     have learnt from, cases or whole sources: a comparison marks the images that they have seen. `labels`
-    makes what is learnt, once for each whole training image, of what it needs. `colour` changes the colours of whole
-    images, uint8 (H, W, 3), in training and in use, as `maskless.reinhard.Reinhard` does. `before` is the
-    stage that is trained first, and is frozen inside this one: a method of several stages is its last.
+    makes what is learnt, once for each whole training image, of what it needs. `colour` changes the colours
+    of whole images, uint8 (H, W, 3), in training and in use, as `maskless.reinhard.Reinhard` does. `before`
+    is the stage that is trained first, and is frozen inside this one: a method of several stages is its last.
     """
 
     #: What it is called among the stages of its method; nothing if it is the only one.

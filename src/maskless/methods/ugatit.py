@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import l1_loss
 
 from maskless.errors import UserError
-from maskless.losses import cam_loss, least_squares
+from maskless.losses import cam_loss, cycle_loss, identity_loss, least_squares
 from maskless.methods.judge import Judge
 from maskless.networks.ada_lin import clip_rho
 from maskless.networks.ugatit_discriminator import UGATITDiscriminator
@@ -73,11 +73,12 @@ class UGATIT(nn.Module):
         made = {"a": made_a, "b": made_b}
         (same_b, of_same_b, _), (same_a, of_same_a, _) = self.g(b), self.f(a)
         fooled = [score for judge in self.judges for score in judge.network(made[judge.domain])]
-        back = l1_loss(self.f(made_b)[0], a) + l1_loss(self.g(made_a)[0], b)
-        same = l1_loss(same_b, b) + l1_loss(same_a, a)
+        back = cycle_loss(a, self.f(made_b)[0]) + cycle_loss(b, self.g(made_a)[0])
+        same = identity_loss(b, same_b) + identity_loss(a, same_a)
         cam = cam_loss(of_a, of_same_b) + cam_loss(of_b, of_same_a)
         return {
-            "loss_adversary": self.adversary * sum(least_squares(score, True) for score in fooled),
+            "loss_adversary": self.adversary
+            * torch.stack([least_squares(score, True) for score in fooled]).sum(),
             "loss_cycle": self.cycle * back,
             "loss_identity": self.identity * same,
             "loss_cam": self.cam * cam,
