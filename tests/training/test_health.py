@@ -12,6 +12,7 @@ from maskless.errors import UserError
 from maskless.training.collapse import Collapse, fault_of
 from maskless.training.health import Healthy
 from maskless.training.prior_statistics import PriorStatistics
+from maskless.training.probes import Probes
 from maskless.training.process_errors import user_error_of
 from maskless.training.sheets import Sheets
 
@@ -115,7 +116,7 @@ def test_of_two_processes_one_writes_and_both_stop(tmp_path):
     run, stage = made(tmp_path), sick(5, "loss")
     data = data_of(stage)
     statistics = PriorStatistics(run, data, "toy")
-    watchers = statistics, Sheets(run, data, "toy"), Collapse(run, "toy", "", statistics)
+    watchers = statistics, Sheets(run, data, "toy"), Collapse(run, "toy", "", statistics, Probes(data, "toy"))
     with pytest.raises(ProcessRaisedException) as raised:
         fit(stage, data, run, Healthy(run, data, "toy"), *watchers, devices=2)
     assert str(user_error_of(raised.value)).startswith("the loss is nan after step 6 of toy, so its training")
@@ -129,7 +130,7 @@ def watched(stage, run):
     """Train with Collapse."""
     data = data_of(stage)
     statistics = PriorStatistics(run, data, "toy")
-    fit(stage, data, run, statistics, Collapse(run, "toy", "", statistics))
+    fit(stage, data, run, statistics, Collapse(run, "toy", "", statistics, Probes(data, "toy")))
 
 
 class Shifting(PriorToy):
@@ -175,9 +176,9 @@ def test_masks_of_no_use_three_epochs_in_a_row_stop_the_training(tmp_path, answe
 
 
 def test_the_count_is_stored_with_the_checkpoint():
-    collapse = Collapse(None, "", "", None)
+    collapse = Collapse(None, "", "", None, None)
     collapse.in_a_row = 2
-    other = Collapse(None, "", "", None)
+    other = Collapse(None, "", "", None, None)
     other.load_state_dict(collapse.state_dict())
     assert other.in_a_row == 2
 

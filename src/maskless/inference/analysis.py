@@ -17,6 +17,7 @@ from maskless.errors import UserError
 from maskless.inference.evidence import evidence
 from maskless.measure import measured
 from maskless.segmenter import MapSegmenter, Segmenter
+from maskless.translated import Translated
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Analysis:
 
 def steps_of(segmenter: Segmenter, image: NDArray[np.uint8], mpp: float | None) -> dict[str, NDArray[Any]]:
     """As `MapSegmenter.steps`. Raises UserError for a segmenter that has none."""
-    if not isinstance(segmenter, MapSegmenter):
+    if not isinstance(segmenter, MapSegmenter | Translated):
         raise UserError("formats=steps shows a post-processing chain, and this segmenter has none of ours")
     return segmenter.steps(image, mpp)
 

@@ -74,7 +74,8 @@ class Translation(Stage):
     ) -> None:
         self.multiple_px = gan.multiple_px
         if gan.size_px:
-            stage = {**stage, "window_px": gan.size_px}
+            overlap_px = min(stage.get("overlap_px", gan.size_px // 2), gan.size_px // 2)
+            stage = {**stage, "window_px": gan.size_px, "overlap_px": overlap_px}
         super().__init__(**stage)
         _refuse_unlearnable(lr=lr, accumulate=accumulate, contrast_px=contrast_px)
         _refuse_negative(

@@ -23,7 +23,8 @@ def steps_png(image: npt.NDArray[np.uint8], results: Mapping[str, npt.NDArray[An
     `image` is RGB, uint8 (H, W, 3); `results` are by name, in order, (H, W) or (C, H, W). A mask is white on
     black, a map grey from 0 to 1, or from its least to its greatest value if any is outside of that. Labels
     are outlines on the image, or red dots if they are that small: on the last map that is not the negative of
-    an earlier one, as a watershed's relief is. Of several channels the first is shown.
+    an earlier one, as a watershed's relief is. Three channels from 0 to 1 are a picture in colour; of several
+    others the first is shown.
     """
     size = [min(side, SHOWN_PX) for side in image.shape[:2]]
     rows, cols = (slice((w - s) // 2, (w - s) // 2 + s) for w, s in zip(image.shape[:2], size, strict=True))
@@ -32,6 +33,9 @@ def steps_png(image: npt.NDArray[np.uint8], results: Mapping[str, npt.NDArray[An
     maps: list[npt.NDArray[Any]] = []
     for name, result in results.items():
         values = result[..., rows, cols]
+        if len(values) == 3 and values.ndim == 3 and values.min() >= 0 and values.max() <= 1:
+            columns[name] = ground = np.moveaxis((255 * values).round().astype(np.uint8), 0, -1)
+            continue
         values = values[0] if values.ndim == 3 else values
         if values.dtype != bool and np.issubdtype(values.dtype, np.integer):
             columns[name] = _labels(values, shown, ground)
