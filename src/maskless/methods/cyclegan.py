@@ -29,6 +29,8 @@ class CycleGAN(nn.Module):
     judges_first: ClassVar[bool] = False
     judge_weight: ClassVar[float] = 0.5
     multiple_px: ClassVar[int] = 4
+    #: What the discriminators take at least, and the one size that the generators take, if there is one.
+    least_px: ClassVar[int] = 32
     size_px: ClassVar[int | None] = None
 
     def __init__(

@@ -90,6 +90,11 @@ class Translation(Stage):
                 f"crop_px={self.crop_px} must be gan.size_px={gan.size_px}: this U-GAT-IT takes no other; "
                 "a light one takes any (method.gan.light=true)"
             )
+        if self.crop_px < gan.least_px:
+            raise UserError(
+                f"crop_px={self.crop_px} is too small for the discriminators of {type(gan).__name__}: "
+                f"{gan.least_px} at least"
+            )
         if constant is not None and not 0 <= constant <= self.epochs:
             raise UserError(f"constant={constant} epochs must be from 0 to the {self.epochs} of the training")
         if direct and then is None:

@@ -31,6 +31,8 @@ class UGATIT(nn.Module):
     judges_first: ClassVar[bool] = True
     judge_weight: ClassVar[float] = 1.0
     multiple_px: ClassVar[int] = 4
+    #: What the discriminators take at least.
+    least_px: ClassVar[int] = 96
 
     def __init__(
         self,
