@@ -206,7 +206,7 @@ class MapSegmenter:
         if self.prepare is None or max(image.shape[:2]) <= self.tiling.window_px:
             return nullcontext()
         with torch.inference_mode(), self._precision():
-            return self.prepare(self._normalised(_spread_squares(image, self.tiling.multiple_px)))
+            return self.prepare(self._normalised(_spread_squares(image, self.tiling)))
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None)
@@ -250,14 +250,15 @@ def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([resized(channel, shape) for channel in channels]).reshape(*values.shape[:-2], *shape)
 
 
-def _spread_squares(image: np.ndarray, multiple_px: int) -> np.ndarray:
+def _spread_squares(image: np.ndarray, tiling: Tiling) -> np.ndarray:
     """Squares of an image in a grid from edge to edge, uint8 (N, side, side, 3); the side is a multiple."""
-    side = max(min(SAMPLE_PX, *image.shape[:2]) // multiple_px, 1) * multiple_px
+    most = min(SAMPLE_PX, tiling.window_px, *image.shape[:2])
+    side = max(most // tiling.multiple_px, 1) * tiling.multiple_px
     image = np.pad(image, [(0, max(0, side - length)) for length in image.shape[:2]] + [(0, 0)], mode="edge")
     ends = [length - side for length in image.shape[:2]]
-    most = [1 + -(-end // side) for end in ends]
-    rows = min(most[0], max(1, round((SAMPLES * most[0] / most[1]) ** 0.5)))
-    cols = min(most[1], SAMPLES // rows)
+    whole = [1 + -(-end // side) for end in ends]
+    rows = min(whole[0], max(1, round((SAMPLES * whole[0] / whole[1]) ** 0.5)))
+    cols = min(whole[1], max(1, SAMPLES // rows))
     corners = product(
         *(np.linspace(0, end, n).astype(int) for end, n in zip(ends, (rows, cols), strict=True))
     )
