@@ -43,6 +43,7 @@ bench-train: $(READY) ## a training step: memory layout, precision and compilati
 	$(BIN)/python benchmarks/train_step.py
 	$(BIN)/python benchmarks/gan_step.py
 	$(BIN)/python benchmarks/attention_step.py
+	$(BIN)/python benchmarks/translation_step.py
 
 bench-mean-shift: $(READY) ## grouping of embeddings beside scikit-learn's, and the windows of a paper beside ours
 	$(BIN)/python benchmarks/mean_shift.py
