@@ -28,7 +28,14 @@ from maskless.signals import Role, Signal
 SIZES = ((16, 16, (2, 2, 2, 2), 128, 12), (64, 64, (3, 4, 6, 3), 160, 3))
 ETA, R, LR, DECAY = 93, 20.0, 1e-3, 1e-4
 #: What the method has by default and the paper does not.
-BY_DEFAULT = {"eta": "haematoxylin", "tau": "power", "sees": "density", "hint_steps": 50, "steady": True}
+BY_DEFAULT = {
+    "eta": "haematoxylin",
+    "tau": "power",
+    "sees": "density",
+    "hint_rest": 3.0,
+    "hint_px": 65,
+    "steady": True,
+}
 CHAIN = {"instances": {"step": "label", "of": "foreground"}}
 
 

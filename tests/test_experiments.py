@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from maskless.commands.schedule import scheduled
 from maskless.paths import CONF
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +74,29 @@ def test_the_colours_of_a_study_can_be_exchanged_and_left_alone(composed, words:
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_composes_under_a_name_of_its_own(composed, name: str) -> None:
     assert composed(name)["study"] != "default"
+
+
+@pytest.mark.parametrize("preset", ["tiny", "speed", "quick"])
+@pytest.mark.parametrize("name", [name for name in STUDIES if name.startswith("spatial_prior/")])
+def test_a_preset_leaves_an_epoch_of_a_study_to_choose(composed, name: str, preset: str) -> None:
+    shown = composed(name, f"preset={preset}")
+    stage = scheduled(shown["method"], shown["schedule"])
+    assert stage.get("selection_from", 0) < stage.get("epochs", 1)
+
+
+def test_the_papers_recipe_of_scale_attention_is_complete(composed) -> None:
+    """Each key in which docs/methods.md says that the method departs from its paper."""
+    method = composed("scale_attention/paper")["method"]
+    expected = {
+        "eta": 93, "tau": "batch", "sees": "pixels", "hint_steps": 0, "hint_rest": 0.0, "steady": False,
+        "width": 64, "g_width": 64, "g_layers": [3, 4, 6, 3], "encoder_weights": "imagenet", "lr": 2e-4,
+        "weight_decay": 1e-4, "batch": 32, "crop_px": 160, "equiv_gradient": False, "scale_equiv": 0.0,
+        "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225],
+    }  # fmt: skip
+    assert {name: method[name] for name in expected} == expected
+    assert [step["step"] for step in method["augment"].values()] == ["D4", "HEDJitter"]
+    assert method["colour"]["_target_"] == "maskless.reinhard.Reinhard"
+    assert method["chain"] == yaml.safe_load((CONF / "postprocess" / "scale_attention.yaml").read_text())
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,8 @@ def test_loader_workers_change_no_pixel(workers: int) -> None:
 def test_two_processes_see_what_one_sees_with_twice_the_batch() -> None:
     one = images(data(batch=4))
     ranks = [images(on_rank(data(batch=2), rank, 2)) for rank in (0, 1)]
-    for whole, even, odd in zip(one, *ranks, strict=True):
-        assert torch.equal(whole[0::2], even)
-        assert torch.equal(whole[1::2], odd)
+    for whole, first, second in zip(one, *ranks, strict=True):
+        assert torch.equal(whole, torch.cat([first, second]))
 
 
 def test_it_goes_on_in_the_middle_of_an_epoch() -> None:
@@ -208,10 +207,16 @@ def test_scales_do_not_depend_on_loader_workers_or_processes() -> None:
     ranks = [
         batches(on_rank(scales(augment=dict.fromkeys(Role, AUGMENT), batch=3), rank, 2)) for rank in (0, 1)
     ]
-    for whole, even, odd in zip(one, *ranks, strict=True):
+    for whole, first, second in zip(one, *ranks, strict=True):
         for signal, values in whole.items():
-            assert torch.equal(values[0::2], even[signal])
-            assert torch.equal(values[1::2], odd[signal])
+            assert torch.equal(values, torch.cat([first[signal], second[signal]]))
+
+
+@pytest.mark.parametrize("world", [1, 2, 3])
+def test_each_process_has_as_many_images_of_every_power(world: int) -> None:
+    for rank in range(world):
+        for batch in batches(on_rank(scales(augment=dict.fromkeys(Role, AUGMENT), batch=3), rank, world)):
+            assert batch[Signal.SCALES].sort().values.tolist() == [0, 1, 2]
 
 
 def test_stored_scales_reach_the_crops_and_are_trained_at_the_finest() -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from maskless.data.readers.synthetic import Synthetic
+from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.methods.spatial_prior import SpatialPrior
 from maskless.runs import Run
@@ -87,6 +88,26 @@ def test_pools_of_two_processes_are_both_kept(tmp_path: Path) -> None:
     pools = torch.load(run.checkpoint("last"), weights_only=True)["pools"]
     assert len(pools) == 2
     assert not torch.equal(pools[0]["s"]["images"], pools[1]["s"]["images"])
+
+
+def test_what_is_no_number_stops_it_and_leaves_the_last_good_checkpoint(tmp_path: Path) -> None:
+    class Sick(Normless):
+        """Its second epoch makes a weight infinite."""
+
+        def training_step(self, batch, batch_idx: int) -> None:
+            if self.global_step == 2:
+                with torch.no_grad():
+                    self.s.downs[0][0].weight.fill_(torch.inf)
+            super().training_step(batch, batch_idx)
+
+    with pytest.raises(
+        UserError, match=r"is (nan|inf) after step 3 of gan, .* last good checkpoint, of step 2"
+    ):
+        train(tmp_path, Sick)
+    (run,) = (tmp_path / "s").iterdir()
+    for name in ("last", "best"):
+        kept = torch.load(run / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        assert all(value.isfinite().all() for value in kept.values())
 
 
 def test_mixed_precision_trains(tmp_path: Path) -> None:

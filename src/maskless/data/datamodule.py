@@ -177,9 +177,10 @@ class WholeImages(Dataset):
 
 
 class AddressSampler(Sampler[list[int]]):
-    """The addresses of each step's batch on rank r of w: those with n mod w = r, w * `batch` a step.
+    """The addresses of each step's batch on rank r of w: the r-th `batch` of the w * `batch` of a step.
 
-    Goes on from step `first()` to the end of that step's epoch of `steps`.
+    One after the other, so that a batch of a multiple of as many as there are powers has as many images of
+    each on every rank. Goes on from the step that is next to the end of that step's epoch of `steps`.
     """
 
     def __init__(self, data: "DataModule", rank: int, world: int) -> None:
@@ -188,7 +189,8 @@ class AddressSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         batch, steps, first = self.data.batch, self.data.steps, self.data.step
         for step in range(first, (first // steps + 1) * steps):
-            yield [(step * batch + k) * self.world + self.rank for k in range(batch)]
+            start = (step * self.world + self.rank) * batch
+            yield list(range(start, start + batch))
 
     def __len__(self) -> int:
         return self.data.steps
