@@ -19,9 +19,12 @@ def run(config: Config) -> None:
     console = Console(soft_wrap=True)
     if config["install"]:
         made = environment(str(config["install"]))
-        made.install()
+        if not made.installed:
+            made.install()
         using = {name: model for name, model in MODELS.items() if model.environment == made}
-        console.print(f"installed in {made.folder}", highlight=False, markup=False)
+        console.print(
+            f"installed in {made.folder}, which you can delete at any time", highlight=False, markup=False
+        )
         for name, model in using.items():
             console.print(f"{name}: {_weights(model)}", highlight=False, markup=False)
         return

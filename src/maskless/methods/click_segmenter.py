@@ -24,7 +24,9 @@ class ClickSegmenter(MapSegmenter):
 
     def segment(self, image: np.ndarray, mpp: float | None = None) -> np.ndarray:
         """Raises UserError."""
-        raise UserError("this method needs a click in each nucleus: maskless evaluate takes those of a source")
+        raise UserError(
+            "this method needs a click in each nucleus: maskless evaluate takes those of a source"
+        )
 
     def segment_clicked(
         self, image: np.ndarray, points: NDArray[np.float32], mpp: float | None = None

@@ -19,7 +19,7 @@ DEEPLIIF = Environment(
     "deepliif",
     (
         ("torch==2.14.1", "torchvision==0.29.1", "numpy", "numba", "pillow", "dask", "requests", "scipy",
-         "scikit-image", "opencv-python-headless", "packaging"),
+         "scikit-image", "opencv-python-headless", "packaging", "dominate", "beautifulsoup4", "tifffile", "zarr"),
         ("--no-deps", "deepliif==1.2.7"),
     ),
 )  # fmt: skip

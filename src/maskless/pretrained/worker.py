@@ -67,7 +67,9 @@ class Worker:
         line = self._process.stdout.readline()
         answer = json.loads(line) if line else {"error": self._last_words()}
         if "error" in answer:
-            logging.getLogger("maskless").error("%s: %s", self._what, answer.get("traceback", answer["error"]))
+            logging.getLogger("maskless").error(
+                "%s: %s", self._what, answer.get("traceback", answer["error"])
+            )
             raise UserError(f"{self._what} {what_went_wrong}: {answer['error']}")
 
     def _last_words(self) -> str:

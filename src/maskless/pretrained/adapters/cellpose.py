@@ -6,16 +6,18 @@ import numpy as np
 
 
 def load(
-    weights: str, device: str, flow_threshold: float = 0.4, cellprob_threshold: float = 0.0, min_size: int = 15
+    weights: str,
+    device: str,
+    flow_threshold: float = 0.4,
+    cellprob_threshold: float = 0.0,
+    min_size: int = 15,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """One file of weights. Images are not rescaled by Cellpose: `diameter` is left out."""
     import torch
     from cellpose.models import CellposeModel
 
     # Its half precision is for GPUs that have it; on a CPU it is slow.
-    model = CellposeModel(
-        pretrained_model=weights, device=torch.device(device), use_bfloat16=device != "cpu"
-    )
+    model = CellposeModel(pretrained_model=weights, device=torch.device(device), use_bfloat16=device != "cpu")
 
     def segment(image: np.ndarray) -> np.ndarray:
         labels, _, _ = model.eval(

@@ -1,8 +1,13 @@
 """DeepLIIF (Ghahremani et al. 2022; deepliif 1.2): IHC to immunofluorescence to cells."""
 
+import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
+
+#: Readers of slides that the package imports, that need Java, and that no one calls here.
+_JAVA = ("bioformats", "bioformats.omexml", "javabridge")
 
 
 def load(
@@ -13,19 +18,16 @@ def load(
     The network's map of positive and negative cells is thresholded, cleaned and freed of what is too small as
     the package does it, at the resolution 40x; a cell is what then hangs together.
     """
+    for name in _JAVA:
+        sys.modules.setdefault(name, ModuleType(name))
     from deepliif.models import inference
     from deepliif.postprocessing import LABEL_BACKGROUND, get_cells_info
     from PIL import Image
     from scipy.ndimage import generate_binary_structure, label
 
     def segment(image: np.ndarray) -> np.ndarray:
-        images = inference(
-            Image.fromarray(image), tile_px, tile_px // 16, weights, seg_only=True
-        )
-        marker = images.get("Marker")
-        mask, _, defaults = get_cells_info(
-            images["Seg"], marker, "40x", noise_thresh, seg_thresh, None
-        )
+        images = inference(Image.fromarray(image), tile_px, tile_px // 16, weights, seg_only=True)
+        mask, _, defaults = get_cells_info(images["Seg"], None, "40x", noise_thresh, seg_thresh, None)
         labels, _ = label(mask != LABEL_BACKGROUND, generate_binary_structure(2, 2))
         least_px = max(noise_thresh, defaults["size_thresh"])
         small = np.bincount(labels.ravel()) <= least_px

@@ -15,9 +15,7 @@ def load(weights: str, device: str) -> Callable[[np.ndarray], np.ndarray]:
 
     def segment(image: np.ndarray) -> np.ndarray:
         # Without a pixel size it does not rescale; by itself it normalises the percentiles of each channel.
-        labels = model.eval_small_image(
-            image, pixel_size=None, return_image_tensor=False, target="nuclei"
-        )
+        labels = model.eval_small_image(image, pixel_size=None, return_image_tensor=False, target="nuclei")
         return np.asarray(labels.cpu().numpy()).reshape(image.shape[:2]).astype(np.int32)
 
     return segment
