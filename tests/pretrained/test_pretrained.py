@@ -172,7 +172,7 @@ def test_predict_takes_it_and_other_weights_are_another_model(own: str, cli, tmp
     assert labels.stat().st_mtime_ns > before
 
 
-# -- a model that needs clicks --------------------------------------------------------------------------------
+# -- a model that needs clicks -----------------------------------------------------------------------------
 
 
 def test_clicks_follow_the_image_to_the_models_scale(tmp_path: Path) -> None:

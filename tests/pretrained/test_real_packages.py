@@ -21,7 +21,7 @@ from maskless.segmenter import Segmenter
 
 TINY = Path(__file__).with_name("tiny_models")
 CLICKS = np.array([[60.0, 64.0], [30.0, 30.0], [100.0, 90.0]])
-#: Of models whose package is called through one adapter, each is made; of several, one.
+#: In an environment of its own.
 OWN = pytest.mark.pretrained
 #: What finds nuclei in maps of random weights, if the usual thresholds do not.
 SETTINGS = {
@@ -40,7 +40,7 @@ def ready(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def made(name: str, image: np.ndarray, folder: Path, *words: str) -> tuple[Segmenter, np.ndarray]:
-    """The model with tiny weights as a Segmenter, and what its package finds in the image without maskless."""
+    """The model with tiny weights as a Segmenter, and what its package finds without maskless."""
     np.save(folder / "image.npy", image)
     np.save(folder / "clicks.npy", CLICKS)
     model = MODELS[name]
@@ -98,7 +98,7 @@ def test_nuclick_finds_what_its_package_finds_at_a_click(ready: None, tmp_path: 
     found = segmenter.segment_clicked(image, CLICKS[:1])  # type: ignore[attr-defined]
     assert found.max() == 1
     of_all = segmenter.segment_clicked(image, CLICKS)  # type: ignore[attr-defined]
-    # The package's figure is of the first click beside the others, which only a pixel of theirs can take away.
+    # The package was told of the other clicks; a pixel that is not the first nucleus' is one of theirs.
     assert expected.mean() > 0.1
     assert ((of_all > 0) >= (expected > 0)).all()
 

@@ -20,7 +20,7 @@ SHORT = {
 }
 #: Stages of methods that can be given as a run which has trained them, by what they are called.
 STAGES = {"spn": "method.spn", "attention": "method.before"}
-#: Keys whose values are paths, beside all that end in `.path` and `.weights`; and the regular expression of choose.
+#: Keys whose values are paths, beside all that end in `.path` or `.weights`; and choose's regular expression.
 PATHS = {"input", "output", "run", "model", "resume", "region", "data_root", "runs_dir", "weights", "group"}
 #: Where studies are: a folder each, below the working folder.
 STUDIES = Path("experiments")

@@ -19,7 +19,8 @@ DEEPLIIF = Environment(
     "deepliif",
     (
         ("torch==2.14.1", "torchvision==0.29.1", "numpy", "numba", "pillow", "dask", "requests", "scipy",
-         "scikit-image", "opencv-python-headless", "packaging", "dominate", "beautifulsoup4", "tifffile", "zarr"),
+         "scikit-image", "opencv-python-headless", "packaging", "dominate", "beautifulsoup4",
+         "tifffile", "zarr"),
         ("--no-deps", "deepliif==1.2.7"),
     ),
 )  # fmt: skip
@@ -172,7 +173,7 @@ MODELS = {
         get=_TIATOOLBOX_WEIGHTS.format("nuclick_original-pannuke.pth"),
         stains=("H&E",),
         licence="BSD 3-Clause; learnt from PanNuke (CC BY-NC-SA 4.0)",
-        paper="Alemi Koohbanani et al., NuClick, Medical Image Analysis 2020; Pocock et al., TIAToolbox, 2022",
+        paper="Alemi Koohbanani et al., NuClick, Medical Image Analysis 2020; Pocock et al., 2022",
         clicks=True,
     ),
     "deepliif": Model(

@@ -55,7 +55,10 @@ class Environment:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._call(sys.executable, "-m", "venv", str(self.folder))
             for step in self.steps:
-                self._call(str(self.python), "-m", "pip", "install", "--disable-pip-version-check", *step)
+                # -I: what PYTHONPATH names is not in the environment.
+                self._call(
+                    str(self.python), "-I", "-m", "pip", "install", "--disable-pip-version-check", *step
+                )
             self._ready.write_text(self._text, encoding="utf-8")
         except BaseException as error:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -64,11 +67,11 @@ class Environment:
             raise
 
     def _call(self, *words: str) -> None:
-        code = subprocess.run(words).returncode
-        if code:
+        if code := subprocess.run(words).returncode:
+            said = " ".join(words[1:])
             raise UserError(
-                f"the environment {self.name} cannot be made: `{' '.join(words[1:3])}` has ended with {code}, "
-                "and said why above"
+                f"the environment {self.name} cannot be made: `python {said}` has ended with {code} and said "
+                "why above"
             )
 
     @property

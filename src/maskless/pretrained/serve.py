@@ -1,9 +1,9 @@
 """Runs an adapter in its own environment, image by image: python -I serve.py ADAPTER.py SETTINGS.
 
-SETTINGS is the JSON of what the adapter's `load` takes. Then each line of the input is a JSON list of paths of
-.npy files: what to segment and, last, where the labels go. Each is answered by a line, and so is the loading:
-{} when it is done, {"error": ..., "traceback": ...} when it cannot be. Needs NumPy and what the adapter needs;
-nothing of maskless can be imported here.
+SETTINGS is the JSON of what the adapter's `load` takes. Then each line of the input is a JSON list of paths
+of .npy files: what to segment and, last, where the labels go. Each is answered by a line, and so is the
+loading: {} when it is done, {"error": ..., "traceback": ...} when it cannot be. Needs NumPy and what the
+adapter needs; nothing of maskless can be imported here.
 """
 
 import json

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,8 @@ class Worker:
         for path, array in zip(paths, arrays, strict=False):
             np.save(path, array)
         assert self._process.stdin
-        try:
+        with suppress(BrokenPipeError):  # it has ended, and why is what will be read
             print(json.dumps(paths), file=self._process.stdin, flush=True)
-        except BrokenPipeError:
-            pass  # it has ended, and why is what will be read
         self._read("has failed at an image")
         return np.load(paths[-1])
 

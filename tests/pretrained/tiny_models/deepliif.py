@@ -13,9 +13,9 @@ from PIL import Image
 
 for name in ("bioformats", "bioformats.omexml", "javabridge"):  # readers of slides, which need Java
     sys.modules.setdefault(name, ModuleType(name))
-from deepliif.models import infer_modalities
-from deepliif.models.networks import define_G
-from deepliif.postprocessing import compute_cell_results
+from deepliif.models import infer_modalities  # noqa: E402
+from deepliif.models.networks import define_G  # noqa: E402
+from deepliif.postprocessing import compute_cell_results  # noqa: E402
 
 image, weights, found = sys.argv[1:4]
 folder = Path(weights)

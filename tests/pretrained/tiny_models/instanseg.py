@@ -8,9 +8,9 @@ import torch
 from instanseg import InstanSeg
 
 sys.modules.setdefault("seaborn", ModuleType("seaborn"))  # for plots of a training
-from instanseg.utils.loss.instanseg_loss import InstanSeg as Method
-from instanseg.utils.loss.instanseg_loss import InstanSeg_Torchscript
-from instanseg.utils.models.InstanSeg_UNet import InstanSeg_UNet
+from instanseg.utils.loss.instanseg_loss import InstanSeg as Method  # noqa: E402
+from instanseg.utils.loss.instanseg_loss import InstanSeg_Torchscript  # noqa: E402
+from instanseg.utils.models.InstanSeg_UNet import InstanSeg_UNet  # noqa: E402
 
 image, weights, found = sys.argv[1:4]
 torch.manual_seed(3)

@@ -1,4 +1,4 @@
-"""A StarDist of a few channels, as StarDist keeps it, and what it finds when it is called without maskless."""
+"""A StarDist of a few channels, as StarDist keeps it, and what it finds without maskless."""
 
 import json
 import sys
