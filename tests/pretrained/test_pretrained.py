@@ -54,7 +54,7 @@ def test_the_same_tissue_at_three_scales_has_the_same_nuclei(tmp_path: Path) -> 
     assert dice(on_one_grid[0], on_one_grid[1]) > 0.85
     assert dice(on_one_grid[2], on_one_grid[1]) > 0.7  # enlarged from a quarter of the pixels
     area_um2 = [_median_area_px(labels) * (10 / power) ** 2 for power, labels in found.items()]
-    assert max(area_um2) < 1.3 * min(area_um2)
+    assert max(area_um2) < 1.5 * min(area_um2)  # a wrong scale would make it 4
 
 
 def test_at_its_own_scale_the_labels_are_the_models(tmp_path: Path) -> None:

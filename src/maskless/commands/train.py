@@ -62,6 +62,7 @@ def run(config: Config) -> float | None:
     for source in tests.values():
         refuse_unscorable(source, "test")
     _refuse_untrainable(stage, sources, config["mpp"])
+    stage.refuse_unready()
     _say_unchosen(stage, sources[Role.MAIN])
     for role, source in sources.items():
         if config["mpp"] and training_spacing(source) is None:
