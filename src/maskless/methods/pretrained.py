@@ -11,7 +11,7 @@ from torch import Tensor
 
 from maskless.methods.click_segmenter import ClickSegmenter
 from maskless.methods.stage import Stage
-from maskless.pretrained.catalogue import model
+from maskless.pretrained.catalogue import Model, model
 from maskless.pretrained.start import start
 from maskless.segmenter import MapSegmenter
 from maskless.signals import Annotation, Need, Signal
@@ -56,7 +56,7 @@ class Pretrained(Stage):
         self._segment: Callable[..., NDArray[Any]] | None = None
 
     @property
-    def spec(self) -> Any:
+    def spec(self) -> Model:
         """What the catalogue says of the model. Raises UserError if it has none of that name."""
         return model(self.name)
 
@@ -87,11 +87,17 @@ class Pretrained(Stage):
             self._segment = start(self.name, weights, self.device.type, self.settings)
         return self._segment(*(np.ascontiguousarray(array) for array in given))
 
-    def segmenter(self, mpp: float | None = None, **options: Any) -> MapSegmenter:
+    def segmenter(
+        self,
+        mpp: float | None = None,
+        autocast: torch.dtype | None = None,
+        batch: int = 1,
+        channels_last: bool = False,
+    ) -> MapSegmenter:
         """This model as a Segmenter that shows it images at `mpp` µm/px; None: at its own."""
         mpp = mpp or self.trained_mpp
         if not self.spec.clicks:
-            return super().segmenter(mpp=mpp, **options)
+            return super().segmenter(mpp, autocast, batch, channels_last)
         return ClickSegmenter(
             clicked=self.segmented,
             predict=self.maps,

@@ -40,15 +40,16 @@ def load(
             of_batch = range(k, min(k + batch, len(clicks)))
             given = np.stack([_patch(pixels, clicks, starts[i], i) for i in of_batch])
             probability = model.infer_batch(model, torch.from_numpy(given), device=device)
-            masks = model.postproc(
-                probability,
-                thresh=thresh,
-                min_size=min_size,
-                min_hole_size=min_hole_size,
-                nuc_points=given[:, 3],
-                do_reconstruction=True,
-            )
-            for i, mask, values in zip(of_batch, masks, probability, strict=True):
+            for i, one, values in zip(of_batch, given, probability, strict=True):
+                # One at a time: of several, its holes and specks would hang together from patch to patch.
+                (mask,) = model.postproc(
+                    values[None],
+                    thresh=thresh,
+                    min_size=min_size,
+                    min_hole_size=min_hole_size,
+                    nuc_points=one[None, 3],
+                    do_reconstruction=True,
+                )
                 row, col = starts[i]
                 window = np.s_[row : row + _SIDE, col : col + _SIDE]
                 wins = (np.asarray(mask) > 0) & (values > best[window])
