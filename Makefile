@@ -10,7 +10,7 @@ BENCH := .venv-bench/bin
 PEERS := benchmarks/peers.txt benchmarks/peers-alone.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint format bench-train bench-writers bench-metrics bench-mean-shift clean
+.PHONY: help demo test test-long test-pretrained lint format bench-train bench-writers bench-metrics bench-mean-shift clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,13 @@ test: lint ## lint, then every test but the long ones
 
 test-long: $(READY) ## the tests that take minutes
 	$(BIN)/pytest -m long
+
+# Each environment takes minutes and gigabytes, once; .pretrained is kept until make clean.
+test-pretrained: export MASKLESS_CACHE := $(CURDIR)/.pretrained
+test-pretrained: $(READY) ## other people's packages, installed, each with a model of random weights
+	for model in stardist cellpose cellpose_nuclei hovernet deepliif; do \
+	  $(BIN)/maskless pretrained "install=$$model" || exit; done
+	PRETRAINED_CACHE=$(MASKLESS_CACHE) $(BIN)/pytest -m pretrained
 
 format: $(READY) ## write the code as lint wants it
 	$(BIN)/ruff check --fix $(CODE)
@@ -64,4 +71,4 @@ bench-metrics: .venv-bench/ready ## every metric beside other people's code: sec
 	PYTHONPATH=src $(BENCH)/python benchmarks/metrics.py
 
 clean: ## remove the environments and what the tests left
-	rm -rf .venv .venv-bench .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench .pretrained .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -92,7 +92,8 @@ def build_stage(spec: Any, trust: Sequence[str] = ()) -> Stage:
 
 
 def as_segmenter(stage: Stage, hardware: Hardware, mpp: float | None) -> Segmenter:
-    """A stage, ready for inference on the hardware."""
+    """A stage, ready for inference on the hardware. Raises UserError if something it needs is missing."""
+    stage.refuse_unready()
     hardware.prepare(stage)
     stage.eval().to(hardware.device)
     autocast = hardware.autocast if stage.trains else None

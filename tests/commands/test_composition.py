@@ -17,6 +17,7 @@ from pannuke_files import write_pannuke
 from maskless.build import resolve
 from maskless.cli import main
 from maskless.paths import CONF
+from maskless.pretrained.catalogue import MODELS
 from maskless.signals import Role, Signal, fills, with_derived
 
 METHODS, DATASETS, HARDWARE = (
@@ -27,7 +28,11 @@ NEEDED = {
     "supervised": Signal.INSTANCES,
     "supervised_pix2pix": Signal.MASK,
     "point_supervised": Signal.POINTS,
+    "nuclick": Signal.POINTS,
 }
+#: Other people's models: two of them, for to a source the others are like the first.
+OF_OTHERS = ("stardist", "nuclick")
+METHODS = [name for name in METHODS if name not in MODELS or name in OF_OTHERS]
 WITH_PRIOR = ("spatial_prior",)
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
@@ -98,6 +103,10 @@ def test_every_pair(method, dataset, hardware, data, refusal):
             assert f"{method} needs {needed} from its main source, and " in refusal(*words)
         elif method in AT_POWERS and dataset in WITHOUT_POWERS:
             assert WITHOUT_POWERS[dataset] in refusal(*words)
+        elif method in OF_OTHERS:
+            assert refusal(*words) == (
+                f"the packages of {method} are not installed: maskless pretrained install={method}"
+            )
         else:
             composes(*words)
     else:

@@ -153,12 +153,13 @@ def _untrained(
     refuse_problems(sources.values())
     main = sources[Role.MAIN]
     _refuse_unscorable(main, config)
-    config["mpp"] = mpp or spacing_of(config["mpp"], None) or main.mpp
+    config["mpp"] = mpp or spacing_of(config["mpp"], None) or stage.trained_mpp or main.mpp
     segmenter = as_segmenter(stage, hardware, config["mpp"])
     refuse_blind(classifier, segmenter)
     if search:
         search.chain_of(segmenter, main)
-    run = create_run(config, sources, needs, annotation)
+    drawn = annotation or stage.drawn_by_others(main.staining)
+    run = create_run(config, sources, needs, drawn)
     if config["translator"]:
         store(stage, run)
     return run, segmenter, main

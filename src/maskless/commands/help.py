@@ -5,7 +5,18 @@ from pathlib import Path
 
 from maskless.paths import CONF
 
-COMMANDS = ("prepare", "choose", "train", "optimise", "evaluate", "predict", "compare", "export", "demo")
+COMMANDS = (
+    "prepare",
+    "choose",
+    "train",
+    "optimise",
+    "evaluate",
+    "predict",
+    "compare",
+    "export",
+    "pretrained",
+    "demo",
+)
 
 
 #: What only training has, and no file of it says.

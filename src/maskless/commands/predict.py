@@ -25,7 +25,7 @@ from maskless.inference.files import Predicted, image_files, predict_files
 from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
 from maskless.inference.summary import SUMMARY, is_something_else, write_summary
-from maskless.loading import as_segmenter, load
+from maskless.loading import as_segmenter, build_stage, load
 from maskless.measure import STAINS
 from maskless.model_file import known_model, read_header
 from maskless.runs import Run
@@ -105,13 +105,15 @@ def _model(config: Config) -> Path | None:
 def _identity(config: Config) -> str:
     """A hash of all that the segmentation depends on, wherever it lies: method, weights, precision."""
     described: dict[str, Any] = {"precision": build_hardware(config).resolved_precision}
-    weights: list[Path] = []
+    weights: Sequence[Path] = []
     if config["run"]:
         opened = Run.open(config["run"])
         described |= {"method": opened.config.get("method"), "mpp": opened.config.get("mpp")}
         stored = opened.config.get("model")
-        checkpoints = [path for n in ("best", "last") if (path := opened.checkpoint(n)).is_file()]
-        weights = [known_model(stored)] if stored else checkpoints[:1]
+        checkpoints = [opened.checkpoint(name) for name in ("best", "last")]
+        weights = [known_model(stored)] if stored else [path for path in checkpoints if path.is_file()][:1]
+        if not weights:  # somebody else's model
+            weights = build_stage(opened.config.get("method"), config["trust"]).files
     elif model := _model(config):
         weights = [model]
     elif config["translator"]:
@@ -120,6 +122,7 @@ def _identity(config: Config) -> str:
         described |= {"method": config["method"], "parts": [str(path) for path in parts]}
     else:
         described["method"] = config["method"]
+        weights = build_method(config).files
     described["weights"] = [content_hash(path) for path in weights if path.is_file()]
     return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
 

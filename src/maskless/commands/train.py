@@ -56,7 +56,8 @@ def run(config: Config) -> float | None:
     stage = build_method(config)
     give_weights(stage, part)
     of_powers = next((finest(part.powers) for part in stage.stages if part.powers), None)
-    config["mpp"] = spacing_of(config["mpp"]) or of_powers or training_spacing(sources[Role.MAIN])
+    known = stage.trained_mpp or of_powers or training_spacing(sources[Role.MAIN])
+    config["mpp"] = spacing_of(config["mpp"]) or known
     check_fit(config, stage.source_needs, sources)
     if given:
         given.refuse_misfit(sources[Role.MAIN], config["mpp"])
@@ -64,6 +65,7 @@ def run(config: Config) -> float | None:
     for source in tests.values():
         refuse_unscorable(source, "test")
     _refuse_untrainable(stage, sources, config["mpp"])
+    stage.refuse_unready()
     _say_unchosen(stage, sources[Role.MAIN])
     for role, source in sources.items():
         if config["mpp"] and training_spacing(source) is None:
@@ -74,7 +76,8 @@ def run(config: Config) -> float | None:
         _refuse_changed(resumed, sources, stage)
         refuse_missing(config, resumed, stage)
 
-    run = resumed or create_run(config, sources, stage.source_needs)
+    drawn = stage.drawn_by_others(sources[Role.MAIN].staining)
+    run = resumed or create_run(config, sources, stage.source_needs, drawn)
     if given:
         given.hand_over(run)
     print(f"run: {run.path}")

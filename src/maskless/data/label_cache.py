@@ -1,6 +1,5 @@
 """Labels that were made once are not made again: kept in files, named by all that they depend on."""
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from maskless.atomic import atomic
 from maskless.data.labeller import Labeller
 from maskless.errors import UserError
+from maskless.paths import cache_folder
 from maskless.signals import Signal
 
 #: Raise it when a labeller of ours gives other labels than it did.
@@ -25,12 +25,12 @@ def cached(
     """`labeller(signals)`: read from a file in `folder` if it was made before, else made and kept.
 
     `signals` are arrays; those that the labeller does not need play no part. The name of the file is a hash
-    of them, of the labeller's `repr` and of `VERSION`. Without `folder` it is $MASKLESS_CACHE, or else
-    $XDG_CACHE_HOME/maskless, or else ~/.cache/maskless. A folder that cannot be written to, and a file that
-    cannot be read, only take time. What `labeller` raises is passed on.
+    of them, of the labeller's `repr` and of `VERSION`. Without `folder` it is `paths.cache_folder`. A folder
+    that cannot be written to, and a file that cannot be read, only take time. What `labeller` raises is
+    passed on.
     """
     given = {signal: signals[signal] for signal in labeller.needs}
-    folder = folder or _default_folder()
+    folder = folder or cache_folder()
     if folder is None:
         return labeller(given)
     file = Path(folder) / "labels" / f"{_address(labeller, given)}.npz"
@@ -58,14 +58,3 @@ def _address(labeller: Labeller, given: Mapping[Signal, Any]) -> str:
         found.update(f"\n{signal} {array.dtype} {array.shape}\n".encode())
         found.update(array.tobytes())
     return found.hexdigest()
-
-
-def _default_folder() -> Path | None:
-    """None for a user who has no home."""
-    if own := os.environ.get("MASKLESS_CACHE"):
-        return Path(own)
-    if shared := os.environ.get("XDG_CACHE_HOME"):
-        return Path(shared, "maskless")
-    with suppress(RuntimeError):
-        return Path.home() / ".cache" / "maskless"
-    return None

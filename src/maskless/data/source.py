@@ -46,6 +46,8 @@ class Source(ABC):
     may_offer: ClassVar[frozenset[Signal]]
     licence: ClassVar[str]
     how_to_get: ClassVar[str]
+    #: 'H&E' or 'IHC', where all images have the one.
+    staining: str | None = None
     #: Names of published sets that hold the tissue of this one, in whatever colours.
     same_tissue: ClassVar[tuple[str, ...]] = ()
     #: Whether a program made its images and annotation, so that nobody had to draw.

@@ -13,6 +13,7 @@ from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
 from maskless.inference.evidence import evidence
 from maskless.inference.labelling import index_row
+from maskless.methods.click_segmenter import ClickSegmenter
 from maskless.metrics import HIT_UM, all_scores, paper_scores, point_scores
 from maskless.metrics.counts import Key
 from maskless.segmenter import Segmenter
@@ -41,14 +42,19 @@ def score_source(
 ) -> Iterator[Scored]:
     """Segment and score every image of a part, one at a time; rows call the source `label`, if given.
 
-    Where the truth is points, their scores are those of `point_scores`. With a `classifier` the nuclei are
-    told apart, and compared with the classes of the truth. Raises UserError as `refuse_unscorable` does.
+    A segmenter that needs clicks is given the points of the truth. Where the truth is points, their scores
+    are those of `point_scores`. With a `classifier` the nuclei are told apart, and compared with the classes
+    of the truth. Raises UserError as `refuse_unscorable` does.
     """
     refuse_unscorable(source, part)
-    wanted = (*source.to_score, *([Signal.CLASSES] if classifier else []))
+    clicks = [Signal.POINTS] if isinstance(segmenter, ClickSegmenter) else []
+    wanted = (*source.to_score, *([Signal.CLASSES] if classifier else []), *clicks)
     for item in source.items(part):
         sample = complete(source.read(item, wanted), wanted)
-        found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
+        if isinstance(segmenter, ClickSegmenter):
+            found = segmenter.segment_clicked(sample[Signal.IMAGE], sample[Signal.POINTS], mpp=sample.mpp)
+        else:
+            found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
         image = {"source": label or source.name, "image": item.id, "split": part}
         rows = [
             {

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from maskless.data.labeller import Labeller
 from maskless.errors import UserError, did_you_mean
 from maskless.postprocess.chain import Chain
 from maskless.segmenter import MapSegmenter, Segmenter
-from maskless.signals import Need, Role, Sample, Signal
+from maskless.signals import Annotation, Need, Role, Sample, Signal
 
 Spec = Mapping[str, Mapping[str, Any]]
 #: The `selection` that needs no annotation.
@@ -129,6 +130,20 @@ class Stage(LightningModule):
     def total_steps(self) -> int:
         """Training steps in all."""
         return self.epochs * self.steps
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """The files that it is made of beside its checkpoint."""
+        return ()
+
+    def refuse_unready(self) -> None:
+        """Raise UserError, with what to do, if something that it is used with is not on this machine."""
+        return
+
+    def drawn_by_others(self, stain: str | None) -> Annotation | None:
+        """What others had to draw for it, as tissue of that stain sees it; None if it comes without learning
+        from elsewhere, and what it needs of the sources tells all."""
+        return None
 
     @abstractmethod
     def maps(self, images: Tensor) -> dict[str, Tensor]:

@@ -65,5 +65,10 @@ def label(mask: NDArray, *, neighbours: Literal[4, 8] = 4) -> NDArray[np.int32]:
     return pieces.astype(np.int32, copy=False)
 
 
+def as_labels(numbers: NDArray) -> NDArray[np.int32]:
+    """A map (H, W) that holds the number of each pixel's nucleus, 0 = background, as labels, int32."""
+    return np.rint(numbers).astype(np.int32)
+
+
 def _uint8(mask: NDArray) -> NDArray[np.uint8]:
     return np.not_equal(mask, 0).view(np.uint8)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from maskless.postprocess.arithmetic import difference, negative
-from maskless.postprocess.binary import binarise, fill_holes, hysteresis, label, remove_small
+from maskless.postprocess.binary import as_labels, binarise, fill_holes, hysteresis, label, remove_small
 from maskless.postprocess.distance import distance
 from maskless.postprocess.embeddings import drop_scattered, group
 from maskless.postprocess.filters import gaussian, median, otsu
@@ -23,6 +23,7 @@ STEPS: Final[Mapping[str, Callable[..., Any]]] = {
     step.__name__: step
     for step in (
         absorb_small,
+        as_labels,
         binarise,
         closing,
         difference,

@@ -56,6 +56,7 @@ class BCData(Source):
 
     name: ClassVar[str] = "bcdata"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.POINTS, Signal.CLASSES})
+    staining = "IHC"
     licence: ClassVar[str] = "not known: ask the owners before you publish anything of it"
     how_to_get: ClassVar[str] = (
         "Get BCData.zip at https://sites.google.com/view/bcdataset, unpack it, and name its folder bcdata."

@@ -58,6 +58,7 @@ class CoNSeP(Source):
 
     name: ClassVar[str] = "consep"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES, Signal.CLASSES})
+    staining = "H&E"
     licence: ClassVar[str] = "none stated with the files (cite Graham et al., 2019)"
     how_to_get: ClassVar[str] = (
         "Get CoNSeP at https://warwick.ac.uk/fac/cross_fac/tia/data/hovernet and unpack it in a folder "

@@ -81,6 +81,7 @@ class DeepLIIF(Source):
 
     name: ClassVar[str] = "deepliif"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES, Signal.CLASSES})
+    staining = "IHC"
     licence: ClassVar[str] = "CC BY 4.0 (the repository's sample: Apache 2.0 with Commons Clause)"
     how_to_get: ClassVar[str] = (
         "Unpack DeepLIIF_Training_Set.zip, DeepLIIF_Validation_Set.zip and DeepLIIF_Testing_Set.zip of "

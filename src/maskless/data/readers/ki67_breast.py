@@ -67,6 +67,7 @@ class Ki67Breast(Source):
     may_offer: ClassVar[frozenset[Signal]] = frozenset(
         {Signal.IMAGE, Signal.POINTS, Signal.CLASSES, Signal.REGION}
     )
+    staining = "IHC"
     licence: ClassVar[str] = "none stated: ask the owners before you publish anything of it"
     how_to_get: ClassVar[str] = (
         "The fields are in Data/Ki67 of https://github.com/AdamDlubak/Ki67; put each in a folder of its own "

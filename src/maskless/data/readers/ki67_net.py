@@ -50,6 +50,7 @@ class Ki67Net(Source):
 
     name: ClassVar[str] = "ki67_net"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.POINTS, Signal.CLASSES})
+    staining = "IHC"
     licence: ClassVar[str] = "none stated: ask the owners before you publish anything of it"
     how_to_get: ClassVar[str] = (
         "Get the folder datasets/PNET of https://github.com/exhh/KiNet and name it ki67_net."

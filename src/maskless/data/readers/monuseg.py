@@ -73,6 +73,7 @@ class MoNuSeg(Source):
 
     name: ClassVar[str] = "monuseg"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES})
+    staining = "H&E"
     licence: ClassVar[str] = "CC BY-NC-SA 4.0"
     how_to_get: ClassVar[str] = (
         "Get the training and the test archive at https://monuseg.grand-challenge.org/Data/ and unpack both "

@@ -43,6 +43,7 @@ class MultiOrgan(Source):
 
     name: ClassVar[str] = "multiorgan"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES})
+    staining = "H&E"
     licence: ClassVar[str] = "CC BY-NC-SA 4.0"
     how_to_get: ClassVar[str] = (
         "Get the folder data/MO of https://github.com/weizhenFrank/WeakNucleiSeg and name it multiorgan "

@@ -78,6 +78,7 @@ class PanNuke(Source):
 
     name: ClassVar[str] = "pannuke"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES, Signal.CLASSES})
+    staining = "H&E"
     licence: ClassVar[str] = "CC BY-NC-SA 4.0 (not for commercial use)"
     how_to_get: ClassVar[str] = (
         "Unpack fold_1.zip, fold_2.zip and fold_3.zip of "

@@ -74,6 +74,7 @@ class Synthetic(Source):
         """
         self.rendered = not drawn
         self.powers = _checked_powers(power, seed, size_px, stain)
+        self.staining = "H&E" if stain == "he" else "IHC"
         self.stain, self.size_px, self.seed, self.split = stain, size_px, seed, split
         low, high = self.powers
         self.power = round(math.sqrt(low * high), 6) if low < high else high

@@ -59,6 +59,7 @@ class TNBC(Source):
 
     name: ClassVar[str] = "tnbc"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES})
+    staining = "H&E"
     licence: ClassVar[str] = "CC BY 4.0"
     how_to_get: ClassVar[str] = (
         "Get the folder data/TNBC of https://github.com/weizhenFrank/WeakNucleiSeg and name it tnbc, or the "

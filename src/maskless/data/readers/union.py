@@ -58,6 +58,7 @@ class Union(Source):
         self.rendered = all(source.rendered for source in every)
         self.mpp = _common(source.mpp for source in every)
         self.power = _common(source.power for source in every)
+        self.staining = every[0].staining if len({source.staining for source in every}) == 1 else None
         # What a published set says by its class, a union can say of itself alone.
         vars(self).update(
             name="+".join(self.sources),

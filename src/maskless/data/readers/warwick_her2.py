@@ -58,6 +58,7 @@ class WarwickHER2(Source):
 
     name: ClassVar[str] = "warwick_her2"
     may_offer: ClassVar[frozenset[Signal]] = frozenset({Signal.IMAGE, Signal.INSTANCES})
+    staining = "IHC"
     licence: ClassVar[str] = "masks: MIT; patches: not to be passed on without the slides' owners' permission"
     how_to_get: ClassVar[str] = (
         "Name datasets/Warwick_test_set of "
