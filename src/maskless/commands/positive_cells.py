@@ -1,4 +1,4 @@
-"""Positive cells on the terminal: found, missed and made up, of each image, each category and all together."""
+"""Positive cells on the terminal: how many are found, in each image, each category and all together."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan
