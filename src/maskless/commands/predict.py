@@ -32,7 +32,7 @@ from maskless.model_file import known_model, read_header
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.spacing import spacing_of
-from maskless.writers.lyon19 import is_of_cells, join_cells
+from maskless.writers.cells import is_of_cells, join_cells
 
 #: The cells of all images, of which formats=lyon19 gives a file each.
 SUBMISSION = "lyon19.csv"

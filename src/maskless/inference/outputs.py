@@ -10,9 +10,9 @@ from maskless.atomic import write_atomically
 from maskless.classify import POSITIVE
 from maskless.errors import UserError
 from maskless.inference.analysis import Analysed
+from maskless.writers.cells import write_cells
 from maskless.writers.geojson import write_geojson
 from maskless.writers.labels import write_labels
-from maskless.writers.lyon19 import write_cells
 from maskless.writers.overlay import Colour, outline_overlay, write_overlay
 from maskless.writers.steps import steps_png
 from maskless.writers.tables import TableFile

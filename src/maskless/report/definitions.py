@@ -21,9 +21,7 @@ _AT_IOU = "Nuclei match one to one where their intersection over union is as sai
 _AT_POINTS = (
     f"A nucleus matches a point, one to one, whose distance to its centroid is at most {HIT_UM:g} µm."
 )
-_AT_POSITIVE = (
-    "Positive cells found and positive cells of the truth match one to one, within the distance said."
-)
+_AT_POSITIVE = "Positive cells found and true ones match one to one, within the distance that is said."
 
 
 def meaning(column: Column) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import nan
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +121,7 @@ def _wanted(word: str, entries: Sequence[Scored]) -> list[Column]:
         for column in entry.scores
         if (column.metric, column.definition) == (metric, definition)
     )
-    over = "pooled" if more[1:] else "images"
+    over: Literal["images", "pooled"] = "pooled" if more[1:] else "images"
     return [Column(metric, definition, region, over) for region in regions or ("all",)]
 
 

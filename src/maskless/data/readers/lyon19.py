@@ -37,8 +37,8 @@ class LYON19(Source):
 
     The archive holds the images. The two tables are ours to bring along: images are named in them with their
     ending or without, a region that truth.csv does not name has no lymphocyte, and each of its points is a
-    positive cell. Other nuclei have no point, so no labelling index follows, and point scores without classify= count
-    every unstained nucleus found as one too many.
+    positive cell. Other nuclei have no point, so no labelling index follows, and point scores without
+    classify= count every unstained nucleus found as one too many.
 
     µm/px is not stated with the files; 0.25 is nominal for 40x.
 
@@ -102,7 +102,7 @@ class LYON19(Source):
                 for name in self._images
                 if name not in self._categories
             ]
-        of_truth = problem_of(lambda: self._truth)
+        of_truth = problem_of(lambda: self._truth) if self._truth_file.exists() else []
         for name, (image, *same) in self._images.items():
             found += [f"{image} and {other} have one name: keep one" for other in same]
             size, of_image = decoded_size(image)

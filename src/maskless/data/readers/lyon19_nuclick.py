@@ -104,12 +104,9 @@ class LYON19NuClick(Source):
         if found := problem_of(self._check):
             return found
         found = problem_of(lambda: self._categories)
-        for files in (self._images, self._masks):
-            found += [
-                f"{file} and {other} have one name: keep one"
-                for file, *same in files.values()
-                for other in same
-            ]
+        categories = {} if found else self._categories
+        for file, *same in [*self._images.values(), *self._masks.values()]:
+            found += [f"{file} and {other} have one name: keep one" for other in same]
         found += [
             f"{file} has no image in {self.path / 'images'}"
             for name, (file, *_) in self._masks.items()
@@ -118,7 +115,7 @@ class LYON19NuClick(Source):
         for name, (image, *_) in self._images.items():
             if _region(name) is None:
                 found.append(f"{image} is not called ROI_K_M, of which ROI_K is the region")
-            elif not found and self._categories and _region(name) not in self._categories:
+            elif categories and _region(name) not in categories:
                 found.append(f"{self._category_file} has no line for {_region(name)}")
             size, of_image = decoded_size(image)
             found += of_image
