@@ -105,6 +105,12 @@ def test_a_wrong_path_says_where_it_looked_and_where_to_get_the_set(tmp_path: Pa
         assert len(LYON19(path).problems()) == 1
 
 
+def test_all_may_be_learnt_from(folder: Path) -> None:
+    source = LYON19(folder, split="all_train")
+    assert len(source.items("train")) == 3
+    assert source.items("test") == ()
+
+
 def test_the_configuration_builds_the_reader(folder: Path) -> None:
     spec = yaml.safe_load((Path(__file__).parents[2] / "conf/dataset/lyon19.yaml").read_text())
     built = build(spec | {"data_root": str(folder.parent)})

@@ -42,7 +42,8 @@ class LYON19(Source):
 
     µm/px is not stated with the files; 0.25 is nominal for 40x.
 
-    Splits: 'official' has every region in its test part. No patients are stated: each is one of its own.
+    Splits: 'official' has every region in its test part, 'all_train' in its training part, to learn from the
+    images alone. No patients are stated: each is one of its own.
 
     Licence: stated at the archive; ask its owners before you publish images. How to get: the archive at
     https://zenodo.org/record/3385420, unpacked as lyon19.
@@ -67,9 +68,13 @@ class LYON19(Source):
         return self.may_offer if self._truth_file.exists() else frozenset({Signal.IMAGE})
 
     def splits(self) -> Mapping[str, Split]:
-        """'official', with every region to be scored."""
+        """'official', with every region to be scored, and 'all_train', with every one to be learnt from."""
         self._check()
-        return {"official": Split({"train": (), "val": (), "test": tuple(map(self._item, self._images))})}
+        items = tuple(map(self._item, self._images))
+        return {
+            "official": Split({"train": (), "val": (), "test": items}),
+            "all_train": Split({"train": items, "val": (), "test": ()}),
+        }
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Every point is positive. Classes go by the row of the points."""

@@ -49,7 +49,7 @@ class LYON19NuClick(Source):
 
     µm/px is not stated: 0.25 is nominal for the 256 px of a crop, hence 0.125 for 512 px.
 
-    Splits: 'all', every crop in its test part. The region is the group.
+    Splits: 'all' has every crop in its test part, 'all_train' in its training part. The region is the group.
 
     Licence: the sample's repository is under Apache 2.0; the images are LYON19's, and the annotations' own
     licence is not stated there. How to get: the folder mini_test of the IHC project of
@@ -74,9 +74,13 @@ class LYON19NuClick(Source):
         super().__init__(path, data_root, split)
 
     def splits(self) -> Mapping[str, Split]:
-        """'all', with every crop to be scored."""
+        """'all', with every crop to be scored, and 'all_train', with every one to be learnt from."""
         self._check()
-        return {"all": Split({"train": (), "val": (), "test": tuple(map(self._item, self._images))})}
+        items = tuple(map(self._item, self._images))
+        return {
+            "all": Split({"train": (), "val": (), "test": items}),
+            "all_train": Split({"train": items, "val": (), "test": ()}),
+        }
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """Every instance is positive."""
