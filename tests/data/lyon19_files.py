@@ -38,11 +38,12 @@ def mask() -> NDArray[np.uint8]:
     return drawn
 
 
-def write_nuclick(folder: Path, ending: str = ".png") -> Path:
-    """Three crops of two regions, 64 x 64 px; the last is empty."""
+def write_nuclick(folder: Path, ending: str = ".png", times: int = 1) -> Path:
+    """Three crops of two regions, 64 x 64 px (or so many times as wide and high); the last is empty."""
     for sub in ("images", "masks"):
         (folder / sub).mkdir(parents=True)
     for seed, name in enumerate(("ROI_1_1", "ROI_1_2", "ROI_3_1")):
-        Image.fromarray(tissue(seed, (64, 64))).save(folder / "images" / f"{name}{ending}")
-        Image.fromarray(mask() * (name != "ROI_3_1")).save(folder / "masks" / f"{name}{ending}")
+        Image.fromarray(tissue(seed, (64 * times, 64 * times))).save(folder / "images" / f"{name}{ending}")
+        drawn = mask().repeat(times, axis=0).repeat(times, axis=1) * (name != "ROI_3_1")
+        Image.fromarray(drawn).save(folder / "masks" / f"{name}{ending}")
     return folder
