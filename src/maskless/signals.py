@@ -65,12 +65,13 @@ class Item:
 
     `id` is unique within its source and fit for a file name. `group` is the patient or slide: no group
     stands in two parts of a split of ours. `case` (a TCGA barcode, say) recognises the same tissue in
-    another source.
+    another source. `category` is a kind of image that is also scored by itself (LYON19's 'clustered', say).
     """
 
     id: str
     group: str
     case: str | None = None
+    category: str | None = None
 
 
 @dataclass

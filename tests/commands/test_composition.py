@@ -12,6 +12,7 @@ from he_layouts import write_consep, write_monuseg, write_tnbc
 from her2_layout import write_warwick_her2
 from ihc_layouts import write_deepliif, write_ki67_breast, write_ki67_net
 from layouts import write_folder, write_multiorgan
+from lyon19_files import write_lyon19, write_nuclick
 from pannuke_files import write_pannuke
 
 from maskless.build import resolve
@@ -36,6 +37,8 @@ METHODS = [name for name in METHODS if name not in MODELS or name in OF_OTHERS]
 WITH_PRIOR = ("spatial_prior",)
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
+#: Sources whose usual split has nothing to learn from.
+TO_SCORE = ("lyon19", "lyon19_nuclick")
 AT_POWERS = ("scale_attention", "attention_points")
 #: What is said where a method of several powers has sources that cannot be shown at 40x.
 WITHOUT_POWERS = {"folder": "states neither µm/px nor power", "ki67_net": "so 40x of it would be made up"}
@@ -77,6 +80,8 @@ def data(tmp_path_factory) -> Path:
     write_pannuke(root / "pannuke", (1, 1, 1), of_type=np.uint8)
     write_folder(root / "deepliif" / "large", ["ROI_1", "ROI_7"], labelled=False)
     write_warwick_her2(root / "warwick_her2")
+    write_lyon19(root / "lyon19")
+    write_nuclick(root / "lyon19_nuclick", times=4)
     write_folder(root / "labelled", ["a", "b", "c"])
     write_folder(root / "images alone", ["a", "b", "c"], labelled=False)
     return root
@@ -107,6 +112,9 @@ def test_every_pair(method, dataset, hardware, data, refusal):
             assert refusal(*words) == (
                 f"the packages of {method} are not installed: maskless pretrained install={method}"
             )
+        elif dataset in TO_SCORE and method != "threshold":
+            assert f"{dataset} has no training images in split " in refusal(*words)
+            composes(*words, "dataset.split=all_train")
         else:
             composes(*words)
     else:

@@ -4,7 +4,9 @@ import csv
 from pathlib import Path
 
 import pytest
+from bcdata_files import write_bcdata
 from ihc_layouts import write_deepliif, write_ki67_breast
+from lyon19_files import write_lyon19
 
 FLOOR = ("method=threshold", "progress=false")
 
@@ -40,9 +42,13 @@ def test_points_are_scored_and_compared(cli, points: Path) -> None:
     indices = read(run / "labelling_index.csv")
     assert [row["image"] for row in indices] == ["field_3", "field_7", "field_14"]
     assert {(row["true_positive"], row["true_negative"]) for row in indices} == {("3", "2")}
-    counted = {row["image"]: row["value"] for row in scores if row["metric"] == "pred_points"}
+    assert {row["definition"] for row in scores} == {"within_3um", "positive_within_3um"}
+    found = [row for row in scores if row["metric"] == "pred_points"]
+    counted = {row["image"]: row["value"] for row in found if row["definition"] == "within_3um"}
+    positive = {row["image"]: row["value"] for row in found if row["definition"] != "within_3um"}
     for row in indices:
         assert int(row["positive"]) + int(row["negative"]) == float(counted[row["image"]])
+        assert int(row["positive"]) == float(positive[row["image"]])
 
     done = cli("compare", "runs=runs", "data_root=data")
     assert done.code == 0, done.err
@@ -57,6 +63,57 @@ def test_points_are_scored_and_compared(cli, points: Path) -> None:
     assert ("point_f1", "pooled") in told
     assert not {metric for metric, _ in told} & {"true_points", "aji"}
     assert cli("compare", "runs=runs", "columns=[point_recall,point_f1/within_3um/pooled]").code == 0
+
+
+def test_positive_cells_by_category_and_no_index_where_no_negative_is_drawn(
+    cli, tmp_path: Path, monkeypatch
+) -> None:
+    """Of LYON19's layout, to which a truth and categories were added."""
+    write_lyon19(tmp_path / "data" / "lyon19")
+    monkeypatch.chdir(tmp_path)
+    words = (*FLOOR, "dataset=lyon19", "data_root=data", "classify=hsi", "hit_um=4")
+    done = cli("evaluate", *words)
+    assert done.code == 0, done.err
+    for said in ("positive cells, positive_within_4um", "regular (1)", "clustered (1)", "artifact (1)"):
+        assert said in done.out
+    assert "labelling index" not in done.out
+    run = only_run(tmp_path)
+    assert not (run / "labelling_index.csv").exists()
+    truth = {
+        (row["image"], row["region"]): float(row["value"])
+        for row in read(run / "scores.csv")
+        if (row["metric"], row["definition"]) == ("true_points", "positive_within_4um")
+    }
+    assert truth == {
+        ("ROI_1", "all"): 2,
+        ("ROI_1", "regular"): 2,
+        ("ROI_2", "all"): 1,
+        ("ROI_2", "clustered"): 1,
+        ("ROI_3", "all"): 0,
+        ("ROI_3", "artifact"): 0,
+    }
+    done = cli("compare", "runs=runs", "data_root=data", "columns=[point_f1/positive_within_4um/pooled]")
+    assert done.code == 0, done.err
+    told = {
+        (row["region"], row["over"]) for row in read(tmp_path / "report.csv") if row["origin"] == "measured"
+    }
+    assert {(region, "pooled") for region in ("all", "regular", "clustered", "artifact")} <= told
+
+
+def test_positive_cells_of_bcdata(cli, tmp_path: Path, monkeypatch) -> None:
+    write_bcdata(tmp_path / "data" / "bcdata", {"test": ["0", "1"]})
+    monkeypatch.chdir(tmp_path)
+    done = cli("evaluate", *FLOOR, "dataset=bcdata", "data_root=data", "classify=hsi")
+    assert done.code == 0, done.err
+    assert "bcdata test: positive cells, positive_within_3um" in done.out
+    (line,) = [
+        words.split() for words in done.out.partition("positive cells,")[2].splitlines() if "all tog" in words
+    ]
+    assert line[5] == "4"  # true ones, two a field
+
+
+def test_what_is_no_distance_is_a_sentence(refusal) -> None:
+    assert "hit_um=0 is no distance" in refusal("evaluate", *FLOOR, "dataset=synthetic", "hit_um=0")
 
 
 def test_a_run_keeps_the_indices_of_each_source_once(cli, points: Path) -> None:

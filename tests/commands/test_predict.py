@@ -369,3 +369,35 @@ def test_the_summary_is_of_all_images_in_the_folder(cli, images, tmp_path):
     assert [row["image"] for row in summary(tmp_path / "out")] == ["field 0.png", "field 2.png"]
     assert cli(*one, f"input={images / 'field 1.png'}", "mpp=0.4").code == 0
     assert [row["image"] for row in summary(tmp_path / "out")] == ["field 1.png"]
+
+
+# -- a list of positive cells --------------------------------------------------------------------------------
+
+
+def cells(*words: str) -> int:
+    return main([*THRESHOLD, "classify=hsi", "formats=[lyon19]", "progress=false", *words])
+
+
+def test_positive_cells_of_all_images_in_one_file(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cells(f"input={images}", f"output={out}") == 0
+    listed = (out / "lyon19.csv").read_text()
+    assert listed.splitlines()[0] == "image_id,x,y"
+    assert listed.splitlines()[1:] == ["field 1,20.00,20.00", "field 2,20.00,20.00", "field 2,40.00,20.00"]
+    assert (out / "field 0_lyon19.csv").read_text() == "image_id,x,y\n"
+    assert (out / "field 2_lyon19.csv").read_text().splitlines()[1:] == listed.splitlines()[2:]
+    (out / "lyon19.csv").unlink()
+    assert cells(f"input={images}", f"output={out}") == 0  # nothing is done again
+    assert (out / "lyon19.csv").read_text() == listed
+    assert cells(f"input={images}", f"output={out}", "classify.share=1", "formats=[csv]") == 0
+    assert not (out / "lyon19.csv").exists()  # of other settings
+
+
+def test_positive_cells_that_cannot_be_listed(images: Path, tmp_path: Path, capfd) -> None:
+    assert main([*THRESHOLD, "formats=[lyon19]", f"input={images}", f"output={tmp_path / 'out'}"]) == 2
+    assert "tell them apart with classify=" in capfd.readouterr().err
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "lyon19.csv").write_text("mine\n")
+    assert cells(f"input={images}", f"output={tmp_path / 'out'}") == 2
+    assert "is no list of cells" in capfd.readouterr().err
+    assert (tmp_path / "out" / "lyon19.csv").read_text() == "mine\n"

@@ -31,7 +31,7 @@ from maskless.writers.overlay import GREEN
 
 SHAPE = (80, 100)
 STAINED = (DISC, LINE)
-ALL = list(FORMATS)
+ALL = [name for name in FORMATS if name != "lyon19"]  # which wants a classifier
 SETTINGS = {"model": "m", "mpp": 0.5}
 
 
@@ -126,6 +126,22 @@ def test_every_format_holds_the_same_nuclei(images, tmp_path):
     assert GREEN not in drawn[DISC]
     assert GREEN in drawn[EDGE]
     assert MAGENTA not in drawn[EDGE]
+
+
+def test_positive_cells_are_listed(images, tmp_path):
+    predict(images / "a.png", tmp_path / "out", ["csv", "lyon19"], classifier=DAB())
+    table = pd.read_csv(tmp_path / "out" / "a.csv")
+    cells = table[table["class"] == "positive"]
+    assert set(cells["id"]) == set(STAINED)
+    listed = pd.read_csv(tmp_path / "out" / "a_lyon19.csv")
+    assert list(listed) == ["image_id", "x", "y"]
+    assert set(listed["image_id"]) == {"a"}
+    np.testing.assert_allclose(listed[["y", "x"]], cells[["row", "col"]], atol=0.005)
+
+
+def test_positive_cells_want_a_classifier(images, tmp_path):
+    with pytest.raises(UserError, match="tell them apart with classify="):
+        predict(images / "a.png", tmp_path / "out", ["lyon19"])
 
 
 @pytest.mark.parametrize("formats", [["csv"], ["labels", "overlay"], ["parquet", "geojson"]])

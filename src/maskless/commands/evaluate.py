@@ -1,7 +1,7 @@
 """maskless evaluate: score a run, a model file, or a method that needs no training, image by image.
 
 With search= its post-processing is tuned on validation images first; with classify= positive and negative
-nuclei are told apart, and the labelling index is compared with the true one.
+nuclei are told apart, the labelling index is compared with the true one, and positive cells with the true.
 """
 
 import shutil
@@ -22,6 +22,7 @@ from maskless.commands.objects import (
     refuse_problems,
     refuse_two_of,
 )
+from maskless.commands.positive_cells import print_positive_cells
 from maskless.commands.scoring import print_scores, score_into
 from maskless.commands.translated import put_together, store
 from maskless.commands.tuning import build_search, refuse_other_data, tune
@@ -30,6 +31,7 @@ from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.inference.evidence import refuse_blind
 from maskless.inference.labelling import refuse_unclassed
+from maskless.inference.positive_cells import refuse_hit
 from maskless.inference.scoring import refuse_unscorable
 from maskless.inference.search import ChainSearch
 from maskless.loading import as_segmenter, build_stage, load, model_stage
@@ -47,6 +49,7 @@ def run(config: Config) -> None:
     search = build_search(config)
     classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
     refuse_two_of("evaluate", config)
+    refuse_hit(config["hit_um"])
     if config["mpp"] is not None and not config.get("method"):
         raise UserError("mpp= is for a method without training: a run or a model has learnt at its own µm/px")
     trained = bool(config["run"])
@@ -73,11 +76,13 @@ def run(config: Config) -> None:
             predictions=config["predictions"],
             progress=config["progress"],
             classifier=classifier,
+            hit_um=config["hit_um"],
         )
     print_scores(rows)
     if classifier:
         scored = {(row["source"], row["split"]) for row in rows}
         print_labelling([r for r in run.labelling_indices if (r["source"], r["split"]) in scored])
+        print_positive_cells(rows)
 
 
 def _of_run(

@@ -17,7 +17,9 @@ _CLASSES = ("positive", "negative")
 
 
 def print_labelling(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A table of the rows of one source and part, as `Run.labelling_indices` has them."""
+    """A table of the rows of one source and part, as `Run.labelling_indices` has them; nothing for none."""
+    if not rows:
+        return
     first, pooled = rows[0], pooled_row(rows)
     numbers = ("true (nuclei)", "found (nuclei)", "95 % interval", "error", "agree")
     table = Table(

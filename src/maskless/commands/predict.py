@@ -13,6 +13,7 @@ from rich.console import Console
 
 from maskless import __version__
 from maskless.build import build
+from maskless.classify import Classifier
 from maskless.commands.compose import Config
 from maskless.commands.objects import build_hardware, build_method, name_of, refuse_two_of
 from maskless.commands.predict_said import introduced, lines, sentences
@@ -31,6 +32,10 @@ from maskless.model_file import known_model, read_header
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.spacing import spacing_of
+from maskless.writers.cells import is_of_cells, join_cells
+
+#: The cells of all images, of which formats=lyon19 gives a file each.
+SUBMISSION = "lyon19.csv"
 
 
 def run(config: Config) -> None:
@@ -41,6 +46,7 @@ def run(config: Config) -> None:
     region = Path(config["region"]) if config["region"] else None
     _refuse_clashes(files, output, region)
     classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
+    _refuse_submission(output, formats, classifier)
     analysis = Analysis(_segmenter(config), mpp, classifier, stains, "steps" in formats)
     refuse_blind(classifier, analysis.segmenter)
     settings = {
@@ -154,9 +160,11 @@ def _refuse_clashes(files: Sequence[Path], output: Path, region: Path | None) ->
             f"{output / SUMMARY} is no summary of predictions, and would be overwritten: move it away, or "
             "choose another output="
         )
-    named = [path for path in files if f"{path.stem}.csv" == SUMMARY]
+    named = [path for path in files if f"{path.stem}.csv" in (SUMMARY, SUBMISSION)]
     if named:
-        raise UserError(f"{named[0]} would give a {SUMMARY}, which is the table of all images: rename it")
+        raise UserError(
+            f"{named[0]} would give a {named[0].stem}.csv, which is the table of all images: rename it"
+        )
     if region is None:
         return
     if not region.exists():
@@ -169,6 +177,17 @@ def _refuse_clashes(files: Sequence[Path], output: Path, region: Path | None) ->
         raise UserError(
             f"region={region} is of one image, and there are {len(files)}: give region=FOLDER with a "
             "NAME.geojson for each"
+        )
+
+
+def _refuse_submission(output: Path, formats: Sequence[str], classifier: Classifier | None) -> None:
+    """Raise UserError where positive cells are to be listed and not told apart, or another file is there."""
+    if "lyon19" in formats and classifier is None:
+        raise UserError("formats=lyon19 lists positive cells: tell them apart with classify=hsi, say")
+    if "lyon19" in formats and (output / SUBMISSION).exists() and not is_of_cells(output / SUBMISSION):
+        raise UserError(
+            f"{output / SUBMISSION} is no list of cells, and would be overwritten: move it away, or choose "
+            "another output="
         )
 
 
@@ -207,12 +226,18 @@ def _forget_summary(output: Path) -> None:
     """Without it, a prediction that is killed is plainly unfinished."""
     try:
         (output / SUMMARY).unlink(missing_ok=True)
+        if is_of_cells(output / SUBMISSION):
+            (output / SUBMISSION).unlink()
     except OSError as error:
         raise unwritable(output, error) from error
 
 
 def _summarise(output: Path, settings: Mapping[str, Any]) -> None:
-    """Write the rows of all images in the folder that were analysed with these settings, by name."""
-    rows = [row for record in Records(output).with_settings(settings) for row in record.rows]
-    if rows:
+    """Write the rows of all images in the folder that were analysed with these settings, by name, and the
+    cells of all that have their list."""
+    done = list(Records(output).with_settings(settings))
+    if rows := [row for record in done for row in record.rows]:
         write_summary(output, rows)
+    cells = [output / record.files["lyon19"][0] for record in done if "lyon19" in record.files]
+    if cells and not (output / SUBMISSION).exists():
+        join_cells(output / SUBMISSION, cells)

@@ -11,7 +11,7 @@ from maskless.commands.progress import tracked
 from maskless.data.fingerprint import describe
 from maskless.data.source import Source
 from maskless.inference.scoring import score_source
-from maskless.metrics import DEFINITIONS, STANDARD
+from maskless.metrics import DEFINITIONS, HIT_UM, STANDARD
 from maskless.report.summary import summary
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
@@ -29,10 +29,12 @@ def score_into(
     predictions: bool,
     progress: bool,
     classifier: Classifier | None = None,
+    hit_um: float = HIT_UM,
 ) -> Rows:
     """Score every image of a part; write scores.csv and, if wanted, predictions/SOURCE/PART/IMAGE.png.
 
-    With a `classifier`, labelling_index.csv too.
+    With a `classifier`, labelling_index.csv too where there is a true index, and scores of positive cells
+    within `hit_um`.
     """
     label = run.label(describe(source))
     folder = run.path / "predictions" / label / part
@@ -40,7 +42,7 @@ def score_into(
         folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []
     indices: Rows = []
-    scored = score_source(segmenter, source, part, label, classifier)
+    scored = score_source(segmenter, source, part, label, classifier, hit_um)
     for one in tracked(scored, f"{label} {part}", len(source.items(part)), progress):
         rows.extend(one.rows)
         indices.extend([one.index] if one.index else [])

@@ -1,6 +1,6 @@
 """The labelling index that was found in an image beside the true one, and how the classes agree."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -61,18 +61,32 @@ def pooled_row(rows: Sequence[Mapping[str, Any]]) -> Row:
 
 def refuse_unclassed(source: Source, part: str) -> None:
     """Raise UserError if no nucleus of the part is positive or negative in truth."""
-    found: dict[str, None] = {}
-    if Signal.CLASSES in source.offers:
-        for item in source.items(part):
-            sample = complete(source.read(item, [Signal.CLASSES]), [Signal.CLASSES])
-            found |= dict.fromkeys(sample[Signal.CLASSES].values())
-            if not found.keys().isdisjoint((POSITIVE, NEGATIVE)):
-                return
-    classes = f"has nuclei of the classes {', '.join(list(found)[:3])}" if found else "has no classes"
+    found: list[str] = []
+    for word in _true_classes(source, part):
+        if word in (POSITIVE, NEGATIVE):
+            return
+        found += [word] * (word not in found)
+    classes = f"has nuclei of the classes {', '.join(found[:3])}" if found else "has no classes"
     raise UserError(
-        f"{source.name} {classes}, and a labelling index is compared with positive and negative nuclei: "
-        "leave classify= out; maskless predict classify=... tells its nuclei apart"
+        f"{source.name} {classes}, and positive and negative nuclei are what is compared: leave classify= "
+        "out; maskless predict classify=... tells its nuclei apart"
     )
+
+
+def has_true_index(source: Source, part: str) -> bool:
+    """Whether any nucleus of the part is negative in truth.
+
+    If none is, only positive ones were annotated (as in LYON19), and a labelling index of the truth would be
+    100 % whatever the tissue.
+    """
+    return NEGATIVE in _true_classes(source, part)
+
+
+def _true_classes(source: Source, part: str) -> Iterator[str]:
+    """The classes of the truth, nucleus by nucleus, each image read when it is come to."""
+    for item in source.items(part) if Signal.CLASSES in source.offers else ():
+        sample = complete(source.read(item, [Signal.CLASSES]), [Signal.CLASSES])
+        yield from sample[Signal.CLASSES].values()
 
 
 def _met(sample: Sample, instances: NDArray[Any]) -> tuple[Keys, Keys, Keys, str]:

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from maskless.atomic import write_atomically
 from maskless.classify import POSITIVE
+from maskless.errors import UserError
 from maskless.inference.analysis import Analysed
+from maskless.writers.cells import write_cells
 from maskless.writers.geojson import write_geojson
 from maskless.writers.labels import write_labels
 from maskless.writers.overlay import Colour, outline_overlay, write_overlay
@@ -50,6 +52,13 @@ def _steps(path: Path, found: Analysed) -> Path:
     return path
 
 
+def _lyon19(path: Path, found: Analysed) -> Path:
+    if "class" not in found.nuclei:
+        raise UserError("formats=lyon19 lists positive cells: tell them apart with classify=hsi, say")
+    cells = found.nuclei[found.nuclei["class"] == POSITIVE]
+    return write_cells(path, path.name.removesuffix(FORMATS["lyon19"][0]), cells["row"], cells["col"])
+
+
 def _is_positive(found: Analysed) -> NDArray[np.bool_]:
     """Which pixels are of positive nuclei."""
     by_id = np.zeros(int(found.instances.max(initial=0)) + 1, dtype=bool)
@@ -65,6 +74,7 @@ FORMATS: Mapping[str, tuple[str, Callable[[Path, Analysed], Path]]] = {
     "parquet": (".parquet", _table),
     "overlay": (".png", _overlay),
     "steps": ("_steps.png", _steps),
+    "lyon19": ("_lyon19.csv", _lyon19),
 }
 
 
@@ -83,7 +93,8 @@ def write_outputs(folder: Path, stem: str, found: Analysed, formats: Iterable[st
 
     NAME.tif holds the labels, NAME.geojson outlines, classes and measurements for QuPath, NAME.csv and
     NAME.parquet a row a nucleus, NAME.png the image with outlines: green, positive ones magenta;
-    NAME_steps.png what led to them. Raises UserError for a file that cannot be written.
+    NAME_steps.png what led to them; NAME_lyon19.csv the positive cells. Raises UserError for a file that
+    cannot be written.
     """
     written = {}
     for name in formats:

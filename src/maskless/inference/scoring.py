@@ -1,6 +1,6 @@
 """A Segmenter on the images of a source, scored image by image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from maskless.data.derive import complete
 from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
 from maskless.inference.evidence import evidence
-from maskless.inference.labelling import index_row
+from maskless.inference.labelling import has_true_index, index_row
+from maskless.inference.positive_cells import positive_scores
 from maskless.methods.click_segmenter import ClickSegmenter
 from maskless.metrics import HIT_UM, all_scores, paper_scores, point_scores
 from maskless.metrics.counts import Key
@@ -24,7 +25,8 @@ from maskless.signals import Sample, Signal
 class Scored:
     """One image: what was there, what was found (int32 (H, W)), and the rows for scores.csv.
 
-    `index` is its row for labelling_index.csv, empty if the nuclei were not told apart.
+    `index` is its row for labelling_index.csv, empty if the nuclei were not told apart, or there is no true
+    index.
     """
 
     sample: Sample
@@ -39,16 +41,19 @@ def score_source(
     part: str,
     label: str | None = None,
     classifier: Classifier | None = None,
+    hit_um: float = HIT_UM,
 ) -> Iterator[Scored]:
     """Segment and score every image of a part, one at a time; rows call the source `label`, if given.
 
     A segmenter that needs clicks is given the points of the truth. Where the truth is points, their scores
     are those of `point_scores`. With a `classifier` the nuclei are told apart, and compared with the classes
-    of the truth. Raises UserError as `refuse_unscorable` does.
+    of the truth: the labelling index, where `has_true_index`, and `positive_scores` within `hit_um`, which an
+    image of a category has once more as of that region. Raises UserError as `refuse_unscorable` does.
     """
     refuse_unscorable(source, part)
     clicks = [Signal.POINTS] if isinstance(segmenter, ClickSegmenter) else []
     wanted = (*source.to_score, *([Signal.CLASSES] if classifier else []), *clicks)
+    indexed = classifier is not None and has_true_index(source, part)
     for item in source.items(part):
         sample = complete(source.read(item, wanted), wanted)
         if isinstance(segmenter, ClickSegmenter):
@@ -56,23 +61,26 @@ def score_source(
         else:
             found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
         image = {"source": label or source.name, "image": item.id, "split": part}
-        rows = [
-            {
-                **image,
-                "metric": metric,
-                "definition": definition,
-                "region": "all",  # that is annotated
-                "value": value,
-            }
-            for (metric, definition), value in scores_of(sample, found).items()
-        ]
+        rows = _rows(image, scores_of(sample, found))
         index = {}
         if classifier:
             rule = f"{classifier.column}>={classifier.threshold:g}"
             looked_at = evidence(classifier, segmenter, sample[Signal.IMAGE], sample.mpp)
             classes = classes_of(classifier, looked_at, found)
-            index = {**image, "rule": rule, **index_row(sample, found, classes)}
+            positive = positive_scores(sample, found, classes, hit_um)
+            rows += _rows(image, positive) + (_rows(image, positive, item.category) if item.category else [])
+            index = {**image, "rule": rule, **index_row(sample, found, classes)} if indexed else {}
         yield Scored(sample, found, rows, index)
+
+
+def _rows(
+    image: Mapping[str, object], scores: Mapping[Key, float], region: str = "all"
+) -> list[dict[str, object]]:
+    """Rows of scores.csv; the region 'all' is all that is annotated."""
+    return [
+        {**image, "metric": metric, "definition": definition, "region": region, "value": value}
+        for (metric, definition), value in scores.items()
+    ]
 
 
 def scores_of(sample: Sample, found: NDArray[Any]) -> dict[Key, float]:

@@ -20,6 +20,8 @@ FOREGROUND = "foreground"  #: nucleus or not, pixel by pixel
 INSTANCES = "instances"  #: nuclei, whatever matches them
 PANOPTIC = "iou>0.50"
 WITHIN = f"within_{HIT_UM:g}um"  #: a nucleus and a point match by the distance of its centroid
+#: What the definitions of `positive_within` begin with.
+POSITIVE_WITHIN = "positive_within_"
 
 #: What there is to count where the truth is points.
 POINT_COUNTS = ("true_points", "pred_points", "matched_points")
@@ -37,6 +39,11 @@ COUNTS: frozenset[str] = frozenset(
 def at_iou(threshold: float) -> str:
     """The definition of a match at an IoU of 0.55 or more: 'iou>=0.55'."""
     return f"iou>={threshold:.2f}"
+
+
+def positive_within(hit_um: float) -> str:
+    """The definition of a match among positive cells alone, by their distance: 'positive_within_3um'."""
+    return f"{POSITIVE_WITHIN}{hit_um:g}um"
 
 
 def counts_of(table: Overlap) -> dict[Key, float]:
@@ -65,7 +72,7 @@ def scores_of_counts(counts: Mapping[Key, NDArray[np.float64]]) -> dict[Key, Rat
     """
     return {
         (metric, formula.definition): value
-        for formula in _FORMULAS
+        for formula in (*_FORMULAS, *_formulas_of_points(counts))
         if all(key in counts for key in formula.counts)
         for metric, value in formula.ratios(*(counts[key] for key in formula.counts)).items()
     }
@@ -111,5 +118,10 @@ _FORMULAS = (
     *(_Formula(name, (("aji_intersection_px", name), ("aji_union_px", name)), _aji) for name in PAIRS),
     _Formula(PANOPTIC, (("matched_objects", PANOPTIC), ("matched_iou", PANOPTIC), *_BOTH), panoptic_ratios),
     *(_Formula(name, (("matched_objects", name), *_BOTH), _objects) for name in map(at_iou, THRESHOLDS)),
-    _Formula(WITHIN, tuple((name, WITHIN) for name in POINT_COUNTS), _points),
 )
+
+
+def _formulas_of_points(counts: Iterable[Key]) -> list[_Formula]:
+    """One for each definition by which points were counted: distances are anyone's choice."""
+    definitions = dict.fromkeys(definition for metric, definition in counts if metric == POINT_COUNTS[0])
+    return [_Formula(name, tuple((count, name) for count in POINT_COUNTS), _points) for name in definitions]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from maskless.metrics.counts import WITHIN, Key, scores_of_counts
+from maskless.metrics.counts import POINT_COUNTS, WITHIN, Key, scores_of_counts
 from maskless.metrics.labels import checked_labels
-from maskless.metrics.points import HIT_UM, match_points
+from maskless.metrics.points import HIT_UM, PointScores, match_points
 from maskless.metrics.region import centroids
 from maskless.metrics.scores import HIGHER_IS_BETTER, STANDARD
 
@@ -31,10 +31,11 @@ def point_scores(
     on neither side. Empty sides as in `match_points`, whose errors it raises.
     """
     found = match_points(true, centroids(checked_labels(pred, "pred"))[1], HIT_UM, mpp=mpp, region=region)
-    counts: dict[Key, float] = {
-        ("true_points", WITHIN): found.true_points,
-        ("pred_points", WITHIN): found.pred_points,
-        ("matched_points", WITHIN): found.matched_points,
-    }
+    return scores_and_counts(found, WITHIN)
+
+
+def scores_and_counts(found: PointScores, definition: str) -> dict[Key, float]:
+    """F1, precision and recall of matched points, and what they are made of, by (metric, `definition`)."""
+    counts: dict[Key, float] = {(name, definition): getattr(found, name) for name in POINT_COUNTS}
     ratios = scores_of_counts({key: np.asarray(value) for key, value in counts.items()})
     return {**{key: float(value) for key, value in ratios.items()}, **counts}

@@ -1,7 +1,7 @@
 """What a definition of a metric means, in a sentence for those who point at its name."""
 
 from maskless.metrics import HIT_UM, PAPERS
-from maskless.metrics.counts import WITHIN
+from maskless.metrics.counts import POSITIVE_WITHIN, WITHIN
 from maskless.report.column import Column
 
 _MEANINGS = {
@@ -21,6 +21,7 @@ _AT_IOU = "Nuclei match one to one where their intersection over union is as sai
 _AT_POINTS = (
     f"A nucleus matches a point, one to one, whose distance to its centroid is at most {HIT_UM:g} µm."
 )
+_AT_POSITIVE = "Positive cells found and true ones match one to one, within the distance that is said."
 
 
 def meaning(column: Column) -> str:
@@ -33,4 +34,6 @@ def meaning(column: Column) -> str:
         return _AT_IOU
     if column.definition == WITHIN:
         return _AT_POINTS
+    if column.definition.startswith(POSITIVE_WITHIN):
+        return _AT_POSITIVE
     return _MEANINGS.get((column.metric, column.definition), "")

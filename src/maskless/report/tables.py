@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import nan
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def tables(results: Sequence[Result], columns: Sequence[str] = ()) -> list[Table
     Raises UserError for a column that does not exist.
     """
     entries = scored(results)
-    wanted = list(dict.fromkeys(_wanted(word, entries) for word in columns))
+    wanted = list(dict.fromkeys(column for word in columns for column in _wanted(word, entries)))
     groups: dict[tuple[str, str, str, object], list[Scored]] = {}
     for entry in entries:
         files = (entry.images, entry.about.get("sha256")) if entry.folds == 1 else None
@@ -101,7 +102,8 @@ def intervals(table: Table, against: str) -> dict[tuple[str, Column], Interval]:
 # -- columns -------------------------------------------------------------------------------------------------
 
 
-def _wanted(word: str, entries: Sequence[Scored]) -> Column:
+def _wanted(word: str, entries: Sequence[Scored]) -> list[Column]:
+    """The columns that a word asks for: one, and one more for each region that has scores of its own."""
     metric, *more = word.split("/")
     definitions = {
         column.definition for entry in entries for column in entry.scores if column.metric == metric
@@ -113,7 +115,14 @@ def _wanted(word: str, entries: Sequence[Scored]) -> Column:
         raise UserError(f"columns={word} is no definition of {metric}{did_you_mean(definition, definitions)}")
     if more[1:] not in ([], ["pooled"]):
         raise UserError(f"columns={word} must be METRIC, METRIC/DEFINITION or METRIC/DEFINITION/pooled")
-    return Column(metric, definition, over="pooled" if more[1:] else "images")
+    regions = dict.fromkeys(
+        column.region
+        for entry in entries
+        for column in entry.scores
+        if (column.metric, column.definition) == (metric, definition)
+    )
+    over: Literal["images", "pooled"] = "pooled" if more[1:] else "images"
+    return [Column(metric, definition, region, over) for region in regions or ("all",)]
 
 
 def _shown(rows: Sequence[Row], wanted: Sequence[Column]) -> tuple[Column, ...]:

@@ -134,7 +134,7 @@ class Union(Source):
 
     def _item(self, name: str, item: Item) -> Item:
         group = item.case if item.case and item.case in self._shared_cases else f"{name}-{item.group}"
-        return Item(f"{name}-{item.id}", group, item.case)
+        return Item(f"{name}-{item.id}", group, item.case, item.category)
 
     @cached_property
     def _items(self) -> dict[str, dict[str, Item]]:
