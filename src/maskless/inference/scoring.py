@@ -1,7 +1,7 @@
 """A Segmenter on the images of a source, scored image by image."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,23 +13,28 @@ from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
 from maskless.inference.evidence import evidence
 from maskless.inference.labelling import index_row
+from maskless.inference.structure import structure_rows
 from maskless.metrics import HIT_UM, all_scores, paper_scores, point_scores
 from maskless.metrics.counts import Key
 from maskless.segmenter import Segmenter
 from maskless.signals import Sample, Signal
+from maskless.translated import Translated
 
 
 @dataclass(frozen=True)
 class Scored:
     """One image: what was there, what was found (int32 (H, W)), and the rows for scores.csv.
 
-    `index` is its row for labelling_index.csv, empty if the nuclei were not told apart.
+    `index` is its row for labelling_index.csv, empty if the nuclei were not told apart. If it was translated,
+    `made` is its translation, uint8 (H, W, 3), and `structure` its rows for structure.csv.
     """
 
     sample: Sample
     found: np.ndarray
     rows: list[dict[str, object]]
     index: dict[str, Any]
+    made: NDArray[np.uint8] | None = None
+    structure: list[dict[str, Any]] = field(default_factory=list)
 
 
 def score_source(
@@ -48,7 +53,12 @@ def score_source(
     wanted = (*source.to_score, *([Signal.CLASSES] if classifier else []))
     for item in source.items(part):
         sample = complete(source.read(item, wanted), wanted)
-        found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
+        made, structure = None, []
+        if isinstance(segmenter, Translated):
+            found, made = segmenter.segment_both(sample[Signal.IMAGE], sample.mpp)
+            structure = structure_rows(sample, segmenter, made, found)
+        else:
+            found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
         image = {"source": label or source.name, "image": item.id, "split": part}
         rows = [
             {
@@ -66,7 +76,7 @@ def score_source(
             looked_at = evidence(classifier, segmenter, sample[Signal.IMAGE], sample.mpp)
             classes = classes_of(classifier, looked_at, found)
             index = {**image, "rule": rule, **index_row(sample, found, classes)}
-        yield Scored(sample, found, rows, index)
+        yield Scored(sample, found, rows, index, made, [{**image, **row} for row in structure])
 
 
 def scores_of(sample: Sample, found: NDArray[Any]) -> dict[Key, float]:
