@@ -271,7 +271,7 @@ class Run:
         self._write("structure.csv", _to_csv([*_without(self.structure, rows), *rows]))
 
     def forget_scores(self) -> list[tuple[str, str]]:
-        """Remove all scores, what goes with them, and label maps; the (source, part)s that had any, in order."""
+        """Remove scores, what goes with them, and label maps; the (source, part)s that had any, in order."""
         scored = list(dict.fromkeys((row["source"], row["split"]) for row in self.scores))
         for name in ("scores.csv", "labelling_index.csv", "structure.csv"):
             (self.path / name).unlink(missing_ok=True)

@@ -48,10 +48,10 @@ def structure_kept(before: ArrayLike, after: ArrayLike, mpp: float | None = None
     can be, and of all ways to have so many by the least sum of distances. Raises ValueError as
     `match_points` does.
     """
-    points = [np.asarray(side, np.float64).reshape(-1, 2) for side in (before, after)]
-    pairs = point_pairs(*points, HIT_PX) if mpp is None else point_pairs(*points, HIT_UM, mpp=mpp)
-    count, found, kept = len(points[0]), len(points[1]), len(pairs)
-    moved_px = np.linalg.norm(points[0][pairs[:, 0]] - points[1][pairs[:, 1]], axis=1)
+    there, then = (np.asarray(side, np.float64).reshape(-1, 2) for side in (before, after))
+    pairs = point_pairs(there, then, HIT_PX if mpp is None else HIT_UM, mpp)
+    count, found, kept = len(there), len(then), len(pairs)
+    moved_px = np.linalg.norm(there[pairs[:, 0]] - then[pairs[:, 1]], axis=1)
     mean_px, p95_px = (float(moved_px.mean()), float(np.percentile(moved_px, 95))) if kept else (nan, nan)
     return StructureKept(
         nuclei_before=count,

@@ -29,10 +29,11 @@ def _told(before: str, after: str, rows: Sequence[Mapping[str, Any]]) -> str:
 
     known = all((row["moved_mean_um"] in ("", None)) == (row["moved_mean_px"] in ("", None)) for row in rows)
     unit = "um" if known else "px"
+    kept, new, ratio = (mean(name) for name in ("kept_share", "appeared_share", "count_ratio"))
+    moved, most = mean(f"moved_mean_{unit}"), mean(f"moved_p95_{unit}")
     of = f"mean of {len(rows)} images" if len(rows) > 1 else "one image"
     return (
-        f"of {before} {mean('kept_share'):.1%} are {after}, and of those {after} "
-        f"{mean('appeared_share'):.1%} are no such nuclei; there are {mean('count_ratio'):.2f} times as many, and the same nuclei lie "
-        f"{mean(f'moved_mean_{unit}'):.2f} {unit.replace('u', 'µ')} apart, 95 % of them at most "
-        f"{mean(f'moved_p95_{unit}'):.2f} ({of})"
+        f"of {before} {kept:.1%} are {after}, and of those {after} {new:.1%} are no such nuclei; there are "
+        f"{ratio:.2f} times as many, and the same nuclei lie {moved:.2f} {unit.replace('u', 'µ')} apart, "
+        f"95 % of them at most {most:.2f} ({of})"
     )
