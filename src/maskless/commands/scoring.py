@@ -91,7 +91,7 @@ def print_scores(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _write_translation(path: Path, made: NDArray[np.uint8]) -> None:
-    """A picture to be looked at, RGB uint8 (H, W, 3): a JPEG, a fifth of what all pixels would need."""
+    """A picture to be looked at, RGB uint8 (H, W, 3), and so a JPEG: there may be hundreds."""
     path.parent.mkdir(exist_ok=True)
     with atomic(path) as file:
         Image.fromarray(made).save(file, "JPEG", quality=95)
