@@ -74,7 +74,8 @@ def run(config: Config) -> float | None:
         _refuse_changed(resumed, sources, stage)
         refuse_missing(config, resumed, stage)
 
-    run = resumed or create_run(config, sources, stage.source_needs)
+    cost = part.annotation if part else None
+    run = resumed or create_run(config, sources, stage.source_needs, cost)
     if given:
         given.hand_over(run)
     print(f"run: {run.path}")

@@ -23,6 +23,9 @@ from maskless.paths import CONF
 from maskless.runs import Run
 from maskless.signals import Annotation
 
+#: What of the choices of a translator's run a translated segmenter is called by.
+_NAMED = ("method", "segmenter")
+
 
 @dataclass(frozen=True)
 class Part:
@@ -74,7 +77,8 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
     translator = load_stage(run, config["trust"])
     described = {"trained_on": sorted({*method.get("trained_on", ()), *run.learnt_from})}
     config["method"] = {**method, **described, "direct": today.get("direct", method.get("direct", 0.0))}
-    config["choices"] = {**config["choices"], "method": "translation"}
+    chosen = {key: word for key, word in (run.config.get("choices") or {}).items() if key in _NAMED}
+    config["choices"] = {**config["choices"], "method": "translation", **chosen}
     part = wrap_segmenter(config)
     stage = build_stage(config["method"], config["trust"])
     inner = "then."
