@@ -13,8 +13,9 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     prior_statistics.csv  what masks of a prior and predicted ones are like, a row an epoch and statistic
     scores.csv      a row an image and metric
     labelling_index.csv   a row an image whose nuclei were told apart: counts, index, the true one
+    structure.csv   rows an image that was translated: nuclei kept, vanished, appeared, and how far moved
     scored.json     which sources were scored, beside the run's own
-    predictions/    label maps, uint16 PNG
+    predictions/    label maps, uint16 PNG; translated/IMAGE.jpg beside them of what was translated first
     figures/        pictures for the report; sheets/STAGE-epoch-0005.png of what a stage made in training
     log.txt         what was logged, and the traceback of a failure
 """
@@ -41,6 +42,8 @@ from maskless.provenance import commit, machine, versions
 #: The post-processing that a search chose. Without this file, it is the configuration's again.
 CHAIN = "chain.yaml"
 PRIOR_STATISTICS = "prior_statistics.csv"
+#: Below the label maps of a source and part, what was made of the images before they were segmented.
+TRANSLATIONS = "translated"
 SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "value")
 
 
@@ -258,10 +261,19 @@ class Run:
         """Add rows, in place of all that labelling_index.csv had of the same source and split."""
         self._write("labelling_index.csv", _to_csv([*_without(self.labelling_indices, rows), *rows]))
 
+    @property
+    def structure(self) -> list[dict[str, str]]:
+        """The rows of structure.csv, three an image."""
+        return _read_csv(self.path / "structure.csv")
+
+    def add_structure(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows, in place of all that structure.csv had of the same source and split."""
+        self._write("structure.csv", _to_csv([*_without(self.structure, rows), *rows]))
+
     def forget_scores(self) -> list[tuple[str, str]]:
-        """Remove all scores, indices and label maps; the (source, part)s that had any scores, in order."""
+        """Remove scores, what goes with them, and label maps; the (source, part)s that had any, in order."""
         scored = list(dict.fromkeys((row["source"], row["split"]) for row in self.scores))
-        for name in ("scores.csv", "labelling_index.csv"):
+        for name in ("scores.csv", "labelling_index.csv", "structure.csv"):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "predictions", ignore_errors=True)
         return scored

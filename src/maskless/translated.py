@@ -38,11 +38,17 @@ class Translated:
 
     def segment(self, image: NDArray[np.uint8], mpp: float | None = None) -> NDArray[np.int32]:
         """Instances int32 (H, W), ids 1..N, of RGB uint8 (H, W, 3) at `mpp` µm/px (None: as trained)."""
+        return self.segment_both(image, mpp)[0]
+
+    def segment_both(
+        self, image: NDArray[np.uint8], mpp: float | None = None
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """The instances, as `segment` finds them, and the translation, as `translate` makes it."""
         mpp, made = self._translated(image, mpp)
         if self.direct:
             assert isinstance(self.then, MapSegmenter)
-            return self.then.segment_mean([1 - self.direct, self.direct], [made, image], mpp)
-        return self.then.segment(made, mpp)
+            return self.then.segment_mean([1 - self.direct, self.direct], [made, image], mpp), made
+        return self.then.segment(made, mpp), made
 
     def maps(self, image: NDArray[np.uint8], mpp: float | None = None) -> dict[str, NDArray[Any]]:
         """The map `translated` and those that `then` gives of it, float32 (H, W) or (C, H, W)."""

@@ -1,4 +1,5 @@
 import pytest
+import yaml
 from made_runs import made_run, multiorgan_names
 
 from maskless.errors import UserError
@@ -100,3 +101,32 @@ def test_what_is_printed_of_other_images_has_no_measured_row(made):
     assert [table.title for table in found]
     assert not any(row.runs for table in found for row in table.rows)
     assert "MultiOrgan, the 14 test images of 12/4/14" not in [table.title for table in found]
+
+
+def test_a_translation_stands_next_to_the_printed_row_of_the_same_parts(tmp_path):
+    """Trullo et al.: scores of the counts of all 598 images, and what is odd in their table."""
+    counts = {"true_objects/instances": 4, "pred_objects/instances": 2, "matched_objects/iou>=0.50": 1}
+    scores = {f"image-{k}": {"dice/foreground": 0.5, **counts} for k in range(598)}
+    runs = []
+    for segmenter in ("cellpose", "rendered-he"):
+        run = made_run(
+            tmp_path, segmenter, scores=scores, source="deepliif", annotation="masks of another stain"
+        )
+        config = run.config
+        config["choices"] = {"method": "translation", "segmenter": segmenter}
+        config["method"] = {"gan": {"_target_": "maskless.methods.cyclegan.CycleGAN"}}
+        (run.path / "config.yaml").write_text(yaml.safe_dump(config))
+        runs.append(run)
+    (ours,) = tables([read_result(run) for run in runs])
+    (table,) = beside(ours, "trullo_2022")
+    names = [row.name for row in table.rows]
+    assert names[:3] == ["CycleGAN + Cellpose", "CycleGAN + Cellpose, printed", "CycleGAN + rendered-he"]
+    assert len(names) == 12
+    f1 = Column("object_f1", "iou>=0.50", over="pooled")
+    assert table.columns[-1] == f1
+    assert [row.values[f1].mean for row in table.rows[:2]] == pytest.approx([1 / 3, 0.55])
+    assert any("HoVer-Net alone is printed 0.64" in note for note in table.notes)
+    assert any("F1 is printed 0.44" in note for note in table.notes)
+    (lyon,) = of_other_images([ours], "trullo_2022")
+    assert len(lyon.rows) == 7
+    assert any(note.startswith("StarDist, CycleGAN + StarDist: ") for note in lyon.notes)

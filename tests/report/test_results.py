@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from made_runs import made_run
@@ -185,3 +186,17 @@ def test_an_attempt_without_scores_does_not_take_the_short_name():
 def test_no_two_runs_share_a_name(runs):
     given_names = names([result(*run) for run in runs])
     assert len(set(given_names)) == len(runs)
+
+
+def test_a_translation_with_a_segmenter_is_called_as_in_print(tmp_path):
+    run = made_run(tmp_path, "translation")
+    for gan, segmenter, name in (
+        ("maskless.methods.cyclegan.CycleGAN", "cellpose", "CycleGAN + Cellpose"),
+        ("maskless.methods.ugatit.UGATIT", "hovernet", "U-GAT-IT + HoVer-Net"),
+        ("maskless.methods.cyclegan.CycleGAN", "rendered-he", "CycleGAN + rendered-he"),
+        ("maskless.methods.cyclegan.CycleGAN", None, "translation"),
+    ):
+        choices = {"method": "translation", **({"segmenter": segmenter} if segmenter else {})}
+        config = {"choices": choices, "method": {"gan": {"_target_": gan}}}
+        (run.path / "config.yaml").write_text(yaml.safe_dump(config))
+        assert read_result(run).method == name

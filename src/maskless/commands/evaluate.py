@@ -23,7 +23,7 @@ from maskless.commands.objects import (
     refuse_two_of,
 )
 from maskless.commands.positive_cells import print_positive_cells
-from maskless.commands.scoring import print_scores, score_into
+from maskless.commands.scoring import print_scores, print_structure, score_into
 from maskless.commands.translated import put_together, store
 from maskless.commands.tuning import build_search, refuse_other_data, tune
 from maskless.data.source import Source
@@ -79,8 +79,9 @@ def run(config: Config) -> None:
             hit_um=config["hit_um"],
         )
     print_scores(rows)
+    scored = {(row["source"], row["split"]) for row in rows}
+    print_structure([r for r in run.structure if (r["source"], r["split"]) in scored])
     if classifier:
-        scored = {(row["source"], row["split"]) for row in rows}
         print_labelling([r for r in run.labelling_indices if (r["source"], r["split"]) in scored])
         print_positive_cells(rows)
 

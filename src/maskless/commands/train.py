@@ -76,7 +76,7 @@ def run(config: Config) -> float | None:
         _refuse_changed(resumed, sources, stage)
         refuse_missing(config, resumed, stage)
 
-    drawn = stage.drawn_by_others(sources[Role.MAIN].staining)
+    drawn = part.annotation if part else stage.drawn_by_others(sources[Role.MAIN].staining)
     run = resumed or create_run(config, sources, stage.source_needs, drawn)
     if given:
         given.hand_over(run)

@@ -13,6 +13,7 @@ from torch import Tensor
 from maskless.atomic import write_atomically
 from maskless.build import TARGET, resolve
 from maskless.commands.compose import Config
+from maskless.commands.objects import name_of
 from maskless.errors import UserError, did_you_mean
 from maskless.loading import build_stage, load_stage, model_stage
 from maskless.methods.stage import Stage
@@ -22,11 +23,15 @@ from maskless.paths import CONF
 from maskless.runs import Run
 from maskless.signals import Annotation
 
+#: What of the choices of a translator's run a translated segmenter is called by.
+_NAMED = ("method", "segmenter")
+
 
 @dataclass(frozen=True)
 class Part:
-    """A stage from elsewhere: its description and weights, its µm/px, what it learnt from, what that cost."""
+    """A stage from elsewhere: its name, description and weights, µm/px, what it learnt from and its cost."""
 
+    name: str
     method: dict[str, Any]
     weights: Mapping[str, Tensor]
     mpp: float | None
@@ -44,6 +49,7 @@ def wrap_segmenter(config: Config) -> Part | None:
     part = _segmenter(str(wanted), config)
     if _is_translation(part.method, config):
         raise UserError(f"segmenter={wanted} translates itself: give one of the target stain")
+    config["choices"] = {**(config.get("choices") or {}), "segmenter": part.name}
     config["method"] |= {"then": part.method, "then_mpp": part.mpp}
     config["method"]["trained_on"] = sorted({*config["method"].get("trained_on", ()), *part.trained_on})
     return part
@@ -71,7 +77,8 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
     translator = load_stage(run, config["trust"])
     described = {"trained_on": sorted({*method.get("trained_on", ()), *run.learnt_from})}
     config["method"] = {**method, **described, "direct": today.get("direct", method.get("direct", 0.0))}
-    config["choices"] = {**config["choices"], "method": "translation"}
+    chosen = {key: word for key, word in (run.config.get("choices") or {}).items() if key in _NAMED}
+    config["choices"] = {**config["choices"], "method": "translation", **chosen}
     part = wrap_segmenter(config)
     stage = build_stage(config["method"], config["trust"])
     inner = "then."
@@ -101,10 +108,10 @@ def _segmenter(wanted: str, config: Config) -> Part:
         header = read_header(model)
         weights = model_stage(model, config["trust"]).state_dict()
         cost = _of_other_stain(header.annotation)
-        return Part(dict(header.method), weights, header.mpp, frozenset(header.trained_on), cost)
+        return Part(header.name, dict(header.method), weights, header.mpp, frozenset(header.trained_on), cost)
     if not Path(wanted).is_dir() and (described := _untrained().get(wanted)):
         learnt = frozenset(build_stage(described, config["trust"]).trained_on)
-        return Part(described, {}, None, learnt, _of_other_stain(Annotation.MASKS if learnt else ""))
+        return Part(wanted, described, {}, None, learnt, _of_other_stain(Annotation.MASKS if learnt else ""))
     if not Path(wanted).exists():
         raise UserError(
             f"there is no segmenter {wanted!r}{did_you_mean(wanted, [*_untrained(), *shipped()])}; "
@@ -114,7 +121,14 @@ def _segmenter(wanted: str, config: Config) -> Part:
     stage = load_stage(run, config["trust"])
     cost = _of_other_stain(str(run.about.get("annotation") or ""))
     learnt = frozenset({*stage.trained_on, *run.learnt_from})
-    return Part(run.config["method"], stage.state_dict(), run.config.get("mpp"), learnt, cost)
+    return Part(
+        name_of(run.config, "method"),
+        run.config["method"],
+        stage.state_dict(),
+        run.config.get("mpp"),
+        learnt,
+        cost,
+    )
 
 
 def _untrained() -> dict[str, dict[str, Any]]:

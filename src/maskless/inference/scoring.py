@@ -1,7 +1,7 @@
 """A Segmenter on the images of a source, scored image by image."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ from maskless.errors import UserError, did_you_mean
 from maskless.inference.evidence import evidence
 from maskless.inference.labelling import has_true_index, index_row
 from maskless.inference.positive_cells import positive_scores
+from maskless.inference.structure import structure_rows
 from maskless.methods.click_segmenter import ClickSegmenter
 from maskless.metrics import HIT_UM, all_scores, paper_scores, point_scores
 from maskless.metrics.counts import Key
 from maskless.segmenter import Segmenter
 from maskless.signals import Sample, Signal
+from maskless.translated import Translated
 
 
 @dataclass(frozen=True)
@@ -26,13 +28,16 @@ class Scored:
     """One image: what was there, what was found (int32 (H, W)), and the rows for scores.csv.
 
     `index` is its row for labelling_index.csv, empty if the nuclei were not told apart, or there is no true
-    index.
+    index. If it was translated, `made` is its translation, uint8 (H, W, 3), and `structure` its rows for
+    structure.csv.
     """
 
     sample: Sample
     found: np.ndarray
     rows: list[dict[str, object]]
     index: dict[str, Any]
+    made: NDArray[np.uint8] | None = None
+    structure: list[dict[str, Any]] = field(default_factory=list)
 
 
 def score_source(
@@ -56,7 +61,11 @@ def score_source(
     indexed = classifier is not None and has_true_index(source, part)
     for item in source.items(part):
         sample = complete(source.read(item, wanted), wanted)
-        if isinstance(segmenter, ClickSegmenter):
+        made, structure = None, []
+        if isinstance(segmenter, Translated):
+            found, made = segmenter.segment_both(sample[Signal.IMAGE], sample.mpp)
+            structure = structure_rows(sample, segmenter, made, found)
+        elif isinstance(segmenter, ClickSegmenter):
             found = segmenter.segment_clicked(sample[Signal.IMAGE], sample[Signal.POINTS], mpp=sample.mpp)
         else:
             found = segmenter.segment(sample[Signal.IMAGE], mpp=sample.mpp)
@@ -70,7 +79,7 @@ def score_source(
             positive = positive_scores(sample, found, classes, hit_um)
             rows += _rows(image, positive) + (_rows(image, positive, item.category) if item.category else [])
             index = {**image, "rule": rule, **index_row(sample, found, classes)} if indexed else {}
-        yield Scored(sample, found, rows, index)
+        yield Scored(sample, found, rows, index, made, [{**image, **row} for row in structure])
 
 
 def _rows(

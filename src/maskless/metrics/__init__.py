@@ -15,6 +15,7 @@ from maskless.metrics.point_scores import DEFINITIONS, DIRECTIONS, POINT_SCORES,
 from maskless.metrics.points import HIT_UM, PointScores, match_points, point_pairs
 from maskless.metrics.relabel import relabel, relabel_mask
 from maskless.metrics.scores import HIGHER_IS_BETTER, STANDARD, all_scores
+from maskless.metrics.structure import StructureKept, structure_kept
 
 __all__ = [
     "COUNTS",
@@ -34,6 +35,7 @@ __all__ = [
     "Paper",
     "PixelScores",
     "PointScores",
+    "StructureKept",
     "aji",
     "aji_one_to_one",
     "aji_plus",
@@ -56,4 +58,5 @@ __all__ = [
     "relabel",
     "relabel_mask",
     "scores_of_counts",
+    "structure_kept",
 ]

@@ -1,6 +1,6 @@
 """Measured rows beside a paper's own: its columns, its definitions, its images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from maskless.errors import UserError, did_you_mean
@@ -45,16 +45,20 @@ def of_other_images(made: Sequence[Table], paper: str) -> list[Table]:
 
 
 def _joined(table: Table, printed: Table, more: Sequence[str]) -> Table:
-    taken = {row.name for row in table.rows}
-    rows = by_cost([*table.rows, *(_renamed(row, taken) for row in printed.rows)])
+    rows = by_cost([*_next_to_their_own(table.rows, printed.rows)])
     title = f"{printed.title}: measured beside {PAPERS[printed.paper].title}"
     joined = replace(table, columns=printed.columns, rows=rows, paper=printed.paper, title=title)
     return replace(joined, notes=(*more, *notes(joined)))
 
 
-def _renamed(row: Row, taken: set[str]) -> Row:
-    """A printed row under a name that no measured row of the table has."""
-    return replace(row, name=f"{row.name}, printed") if row.name in taken else row
+def _next_to_their_own(measured: Sequence[Row], printed: Sequence[Row]) -> Iterator[Row]:
+    """All rows, the measured ones first; but a printed row that has the name of one follows it, renamed."""
+    alike = {row.name: row for row in printed}
+    for row in measured:
+        yield row
+        if own := alike.pop(row.name, None):
+            yield replace(own, name=f"{own.name}, printed")
+    yield from alike.values()
 
 
 def _refuse_unknown(paper: str | None) -> None:

@@ -25,6 +25,7 @@ def notes(table: Table, others: Sequence[Table] = ()) -> tuple[str, ...]:
         *_mixed(table),
         *_chosen(table),
         *_inverted(table),
+        *_structure(table),
         *_elsewhere(table, others),
     )
 
@@ -106,6 +107,14 @@ def _inverted(table: Table) -> Iterator[str]:
         for run in row.runs:
             if found := inversion(run):
                 yield f"The attention of {_which(row, run)} {found}."
+
+
+def _structure(table: Table) -> Iterator[str]:
+    """What the runs that translate have kept of the nuclei."""
+    for row in table.rows:
+        for run in row.runs:
+            for told in run.structure.get((run.label, table.part), ()):
+                yield f"{_which(row, run)}: {told}."
 
 
 def _which(row: Row, run: Result) -> str:

@@ -5,16 +5,21 @@ import hashlib
 import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isinf, nan
 from pathlib import Path
 from typing import Any
 
+from maskless.build import TARGET
 from maskless.errors import UserError
 from maskless.report.column import Column
 from maskless.report.folds import family
+from maskless.report.structure import structure_told
 from maskless.runs import Run, by_name
 from maskless.signals import Annotation
+
+#: How networks and segmenters are written in print where it is not as they are chosen.
+_PRINTED = {"UGATIT": "U-GAT-IT", "stardist": "StarDist", "cellpose": "Cellpose", "hovernet": "HoVer-Net"}
 
 #: By (source, part) and column, the value of each image; nan where it is undefined.
 Scores = Mapping[tuple[str, str], Mapping[Column, Mapping[str, float]]]
@@ -45,6 +50,7 @@ class Result:
     of the weights as they are now, empty if there are none; `chain` is 'tuned' if its post-processing was
     searched. `label` is what the source of a table is called in the run's own files, where it is in a table.
     `epochs` are the rows of metrics.csv, `stages` the stage of each, empty if it is one.
+    `structure` says in sentences, by source and part, what a translation has kept of the nuclei.
     `prior_statistics` say how masks of a prior and predicted ones are, if it has learnt from a prior.
     """
 
@@ -71,6 +77,7 @@ class Result:
     epochs: Sequence[Mapping[str, float]]
     prior_statistics: Sequence[PriorRow] = ()
     stages: Sequence[str] = ()
+    structure: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
     @property
     def last_stage(self) -> Sequence[Mapping[str, float]]:
@@ -116,7 +123,7 @@ def _read(run: Run) -> Result:
     return Result(
         path=run.path,
         study=str(about.get("study", "")),
-        method=str((config.get("choices") or {}).get("method") or run.path.name),
+        method=_method(config) or run.path.name,
         learnt_from=_learnt_from(data) if trained else "",
         learnt_files=_learnt_files(data) if trained else "",
         trained_on=_cases(data, "train", data if trained else ()) | _of_others(config),
@@ -137,6 +144,7 @@ def _read(run: Run) -> Result:
         epochs=epochs,
         prior_statistics=_prior_statistics(run),
         stages=[row.get("stage") or "" for row in run.metrics],
+        structure=_structure(run),
     )
 
 
@@ -162,6 +170,16 @@ def _forms(result: Result) -> list[str]:
     """What a run can be called, shortest first; the first two it may share with other runs."""
     with_seed = f"{result.method}, seed {result.seed}"
     return [result.method, with_seed, result.path.name, str(result.path)]
+
+
+def _method(config: Mapping[str, Any]) -> str:
+    """The method that was chosen; of a translation with a segmenter, as in print, 'CycleGAN + StarDist'."""
+    choices = config.get("choices") or {}
+    method, segmenter = str(choices.get("method") or ""), choices.get("segmenter")
+    if not segmenter:
+        return method
+    gan = str(((config.get("method") or {}).get("gan") or {}).get(TARGET, method)).rpartition(".")[2]
+    return f"{_PRINTED.get(gan, gan)} + {_PRINTED.get(segmenter, segmenter)}"
 
 
 def _learnt_from(data: Mapping[str, Mapping[str, Any]]) -> str:
@@ -253,6 +271,18 @@ def _prior_statistics(run: Run) -> list[PriorRow]:
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{run.path}/prior_statistics.csv cannot be read ({error}): delete it to compare the run without"
+        ) from error
+
+
+def _structure(run: Run) -> dict[tuple[str, str], list[str]]:
+    by_part: dict[tuple[str, str], list[dict[str, str]]] = {}
+    try:
+        for row in run.structure:
+            by_part.setdefault((row["source"], row["split"]), []).append(row)
+        return {key: list(structure_told(rows)) for key, rows in by_part.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{run.path}/structure.csv cannot be read ({error!r}): score the run again"
         ) from error
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made_runs import predicted_run
+from PIL import Image
 from test_scored_images import table_of
 
 from maskless.report.drawings import panel_rows as module
@@ -64,6 +65,20 @@ def test_a_large_image_is_shown_by_its_middle_at_the_scale_of_all(table, monkeyp
     monkeypatch.undo()
     (whole,) = panel_rows(table, 1)
     np.testing.assert_array_equal(row.pictures["image"], whole.pictures["image"][12:52, 12:52])
+
+
+def test_what_was_made_of_an_image_before_it_was_segmented_stands_before_what_was_found(table) -> None:
+    (full,) = (row.runs[0].path for row in table.rows if row.name == "full")
+    folder = full / "predictions" / "synthetic" / "test" / "translated"
+    folder.mkdir()
+    made = np.full((64, 64, 3), (200, 120, 180), np.uint8)
+    Image.fromarray(made).save(folder / "test-0000.jpg")
+    Image.fromarray(made[:9]).save(folder / "test-0001.jpg")  # of another image
+    shown = {row.image: row.pictures for row in panel_rows(table, 5)}
+    assert list(shown["test-0000"]) == ["image", "truth", "translated by full", "full", "poor"]
+    assert np.abs(shown["test-0000"]["translated by full"].astype(int) - made).max() <= 2
+    assert "test-0001" not in shown
+    assert list(shown["test-0002"]) == ["image", "truth", "full", "poor"]
 
 
 @pytest.mark.parametrize("line_px", [1, 2])

@@ -1,17 +1,18 @@
 """What a panel shows: images of a table, each with its truth and what the run of every row found in it."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from maskless.data.derive import complete
-from maskless.data.images import read_labels
+from maskless.data.images import read_image, read_labels
 from maskless.data.source import Source
 from maskless.errors import UserError
 from maskless.report.drawings.panel import PanelRow
-from maskless.report.drawings.scored_images import chosen, find_source, keeper, label_map
+from maskless.report.drawings.scored_images import chosen, find_source, keeper, label_map, translation
 from maskless.report.drawings.tissue import window
 from maskless.report.table import Row, Table
 from maskless.signals import Sample, Signal
@@ -68,8 +69,17 @@ def _row(table: Table, rows: Sequence[Row], image: str, source: Source) -> Panel
     for row in rows:
         if run := keeper(table, row, image):
             labels = read_labels(label_map(table, run, image), pixels.shape[:2])
+            if (file := translation(table, run, image)).is_file():
+                pictures[f"translated by {row.name}"] = _translated(file, pixels.shape)[shown]
             pictures[row.name] = outlined(pixels, labels, line_px)[shown]
     return PanelRow(table.source, image, pictures)
+
+
+def _translated(file: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    picture = read_image(file)
+    if picture.shape != shape:
+        raise UserError(f"{file} is no translation of an image of {shape[1]} x {shape[0]} px")
+    return picture
 
 
 def _truth(sample: Sample, line_px: int) -> npt.NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from maskless.metrics import DEFINITIONS
 from maskless.report.column import Column
 from maskless.report.results import Result, images_of
 from maskless.report.table import Row, Table
+from maskless.runs import TRANSLATIONS
 
 AJI = Column("aji", DEFINITIONS["aji"])
 POINT_F1 = Column("point_f1", DEFINITIONS["point_f1"])
@@ -44,6 +45,11 @@ def keeps_any(table: Table, row: Row) -> bool:
 def label_map(table: Table, run: Result, image: str) -> Path:
     """Where a run keeps its label map of an image of the table, whether it does or not."""
     return _label_maps(table, run) / f"{image}.png"
+
+
+def translation(table: Table, run: Result, image: str) -> Path:
+    """Where a run that translates keeps its translation of an image of the table, whether it does or not."""
+    return _label_maps(table, run) / TRANSLATIONS / f"{image}.jpg"
 
 
 def chosen(table: Table, row: Row, count: int) -> list[tuple[str, str]]:

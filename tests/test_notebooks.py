@@ -1,0 +1,50 @@
+"""The notebooks run from top to bottom, and are stored without what they gave."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pytest
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+#: What a notebook may take of a processor.
+MOST_S = 60.0
+
+
+def cells(name: str) -> list[dict[str, Any]]:
+    notebook = json.loads((NOTEBOOKS / name).read_text(encoding="utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in NOTEBOOKS.glob("*.ipynb")))
+def test_no_output_is_stored(name: str) -> None:
+    assert cells(name)
+    for cell in cells(name):
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+
+
+def test_two_folders_of_images_become_nuclei(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cell by cell in one namespace, as a kernel does; what a cell ends in is not shown."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    plt.switch_backend("Agg")
+    began, names = time.process_time(), {"__name__": "__main__"}
+    for number, cell in enumerate(cells("two_stains.ipynb")):
+        exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
+    assert time.process_time() - began < MOST_S
+    assert names["nuclei"].shape == names["image"].shape[:2] == (128, 128)
+    assert names["translation"].shape == names["image"].shape
+    assert set(zip(names["structure"]["before"], names["structure"]["after"], strict=True)) == {
+        ("truth", "input"),
+        ("truth", "translation"),
+        ("input", "translation"),
+    }
+    assert len(plt.get_fignums()) == 2
+    plt.close("all")
+    made = {path.name for path in (names["work"] / "out").iterdir()}
+    assert made >= {"train-0000.tif", "train-0000.csv", "train-0000_steps.png"}
