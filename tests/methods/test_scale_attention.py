@@ -131,6 +131,7 @@ def by_hand(stage: ScaleAttention, batch: dict, seed: int = 1, **on: object) -> 
         with torch.no_grad():
             higher = [k for k, p in enumerate(powers) if p > 0]
             lower = [powers[k] - 1 for k in higher]
+            f.train(not on.get("steady"))
             of_halved = attention(f(nn.functional.avg_pool2d(x[higher], 2)), lower, running)
         apart = ((nn.functional.avg_pool2d(lit[higher], 2) - of_halved) ** 2).mean((1, 2))
         at_20, at_40 = (torch.stack([d for d, p in zip(apart, lower, strict=True) if p == k]) for k in (0, 1))

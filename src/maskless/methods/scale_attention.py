@@ -229,8 +229,10 @@ class ScaleAttention(Stage):
         if len(higher):
             halved = F.interpolate(images[higher], scale_factor=0.5, mode="bilinear")
             of_whole = F.interpolate(attention[higher].unsqueeze(1), scale_factor=0.5, mode="bilinear")
+            self.f.train(not self.steady)
             with torch.no_grad():
                 of_halved = self._attention(self.f(halved).float(), self._running(lower))
+            self.f.train()
             each = (of_whole.squeeze(1) - of_halved).square().mean((1, 2))
             apart = apart.index_add(0, lower, each)
         number = torch.bincount(lower, minlength=len(apart))
