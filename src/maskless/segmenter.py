@@ -56,10 +56,10 @@ class MapSegmenter:
     nothing beside those of another window. `average` is test-time averaging over 4 flips or all 8 symmetries
     of the square, for maps of scalars and for 'blend'. `colour` is what is done to the colours of the whole
     image first, uint8 (H, W, 3), so that all windows see the same change. `prepare` is for networks whose
-    maps depend on what the image is like as a whole, as by instance norm: it is given the image, or squares of
-    a large one, spread evenly, float32 (N, 3, h, w) as `predict` is; what it prepares holds for all windows of
-    that image. One of a single window needs none; but with `prepare_px` all are prepared, by squares of
-    exactly that side, for a network that takes no other until it is.
+    maps depend on what the image is like as a whole, as by instance norm: it is given the image, or squares
+    of a large one, spread evenly, float32 (N, 3, h, w) as `predict` is; what it prepares holds for all
+    windows of that image. One of a single window needs none; but with `prepare_px` all are prepared, by
+    squares of exactly that side, for a network that takes no other until it is.
 
     Raises UserError for settings that cannot work, for images that are not uint8 (H, W, 3), and for maps and
     labels of another shape than their window's.
@@ -265,15 +265,21 @@ def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _spread_squares(image: np.ndarray, side: int) -> np.ndarray:
-    """Squares of an image in a grid from edge to edge, uint8 (N, side, side, 3); a small one is reflected."""
+    """Squares of an image in a grid from edge to edge, uint8 (N, side, side, 3); a small one is reflected.
+
+    A grid of one row, or of one column, is in the middle.
+    """
     behind = [(0, max(0, side - length)) for length in image.shape[:2]]
     image = np.pad(image, [*behind, (0, 0)], mode="reflect")
     ends = [length - side for length in image.shape[:2]]
     most = [1 + -(-end // side) for end in ends]
-    rows = min(most[0], max(1, round((SAMPLES * most[0] / most[1]) ** 0.5)))
+    rows = min(most[0], SAMPLES, max(1, round((SAMPLES * most[0] / most[1]) ** 0.5)))
     cols = min(most[1], SAMPLES // rows)
     corners = product(
-        *(np.linspace(0, end, n).astype(int) for end, n in zip(ends, (rows, cols), strict=True))
+        *(
+            np.linspace(0, end, n).astype(int) if n > 1 else [end // 2]
+            for end, n in zip(ends, (rows, cols), strict=True)
+        )
     )
     return np.stack([image[row : row + side, col : col + side] for row, col in corners])
 

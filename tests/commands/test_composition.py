@@ -28,7 +28,12 @@ NEEDED = {
     "supervised_pix2pix": Signal.MASK,
     "point_supervised": Signal.POINTS,
 }
-WITH_PRIOR = ("spatial_prior",)
+#: What fills the other roles of a method, where nothing does by itself.
+OTHERS = {
+    "spatial_prior": ["prior=synthetic"],
+    "translation": ["target=synthetic"],
+    "translation_ugatit": ["target=synthetic"],
+}
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
 AT_POWERS = ("scale_attention", "attention_points")
@@ -91,7 +96,7 @@ def composes(*words: str) -> None:
 @pytest.mark.parametrize("hardware", HARDWARE)
 def test_every_pair(method, dataset, hardware, data, refusal):
     words = ["train", f"method={method}", f"hardware={hardware}", "preset=tiny", *words_of(dataset, data)]
-    words += ["prior=synthetic"] * (method in WITH_PRIOR)
+    words += OTHERS.get(method, [])
     if hardware == "cpu" or torch.cuda.is_available():
         needed = NEEDED.get(method, Signal.IMAGE)
         if dataset not in offering(needed):
@@ -114,8 +119,8 @@ def test_every_preset(preset):
 @pytest.mark.parametrize("name", sorted(file.stem for file in (CONF / "preset" / "of_method").glob("*.yaml")))
 def test_every_preset_of_a_method(name):
     preset, _, method = name.partition("_")
-    prior = ["prior=synthetic"] * (method in WITH_PRIOR)
-    composes("train", f"method={method}", f"preset={preset}", "dataset=synthetic", *prior)
+    words = ["train", f"method={method}", f"preset={preset}", "dataset=synthetic", *OTHERS.get(method, [])]
+    composes(*words)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -1,4 +1,4 @@
-"""A step of CycleGAN and of U-GAT-IT between two stains against the formulas written out, and what it moves."""
+"""A step of CycleGAN and of U-GAT-IT against the formulas written out, and what it moves."""
 
 from copy import deepcopy
 
@@ -330,7 +330,9 @@ def test_what_keeps_structure_reaches_g_and_not_f() -> None:
             ground.learners[0].step = lambda: None  # type: ignore[method-assign]
             ground.step(batch_of())
             gradients.append({name: w.grad.clone() for name, w in stage.gan.named_parameters()})
-        return {n.partition(".")[0] for n, g in gradients[0].items() if not torch.allclose(g, gradients[1][n])}
+        return {
+            n.partition(".")[0] for n, g in gradients[0].items() if not torch.allclose(g, gradients[1][n])
+        }
 
     assert difference(contrast=1.0) == {"g"}
     assert difference(structure=1.0) == {"g"}
@@ -450,7 +452,9 @@ def test_one_image_for_all_is_told_from_images_that_are_alike() -> None:
         stage.gan.g = Fixed(lambda x, scale=scale: scale * x.sign())
         with torch.no_grad():
             answers = stage.probes(batch_of(n=6))
-        assert answers["spread"] == pytest.approx(level, rel=0.1)
+        assert answers["spread"] == pytest.approx(
+            level * (1 - 1 / 6), rel=0.05
+        )  # of two levels in six images
         said.append(stage.fault(answers))
     assert [bool(one) for one in said] == [True, False]
 

@@ -109,19 +109,24 @@ def _identity(config: Config) -> str:
     if config["run"]:
         opened = Run.open(config["run"])
         described |= {"method": opened.config.get("method"), "mpp": opened.config.get("mpp")}
-        stored = opened.config.get("model")
-        checkpoints = [path for n in ("best", "last") if (path := opened.checkpoint(n)).is_file()]
-        weights = [known_model(stored)] if stored else checkpoints[:1]
+        weights = _weights_of(opened)
     elif model := _model(config):
         weights = [model]
     elif config["translator"]:
         parts = [Path(str(config[key])) for key in ("translator", "segmenter") if config[key]]
-        weights = [Run.open(path).best if path.is_dir() else path for path in parts]
+        weights = [w for path in parts for w in (_weights_of(Run.open(path)) if path.is_dir() else [path])]
         described |= {"method": config["method"], "parts": [str(path) for path in parts]}
     else:
         described["method"] = config["method"]
     described["weights"] = [content_hash(path) for path in weights if path.is_file()]
     return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _weights_of(run: Run) -> list[Path]:
+    """The file of the weights that a run is used with, none of a method without training."""
+    if stored := run.config.get("model"):
+        return [known_model(stored)]
+    return [path for name in ("best", "last") if (path := run.checkpoint(name)).is_file()][:1]
 
 
 def _formats(wanted: Sequence[Any]) -> list[str]:

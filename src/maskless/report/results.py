@@ -13,7 +13,7 @@ from typing import Any
 from maskless.errors import UserError
 from maskless.report.column import Column
 from maskless.report.folds import family
-from maskless.runs import Run, by_name
+from maskless.runs import Run, by_name, learnt_elsewhere
 from maskless.signals import Annotation
 
 #: By (source, part) and column, the value of each image; nan where it is undefined.
@@ -109,8 +109,8 @@ def _read(run: Run) -> Result:
             raise UserError(f"{run.path} does not describe {label} as a run does: score it again")
     epochs = _epochs(run)
     tuned = run.chain is not None
-    # A model that was only scored has learnt elsewhere: its method says from what.
-    trained = bool(epochs or (config.get("method") or {}).get("epochs")) and not config.get("model")
+    # What was only scored has learnt elsewhere: its method says from what.
+    trained = bool(epochs or (config.get("method") or {}).get("epochs")) and not learnt_elsewhere(config)
     by_score = (config.get("method") or {}).get("selection") != "loss"
     word = str(state.get("state"))
     return Result(
