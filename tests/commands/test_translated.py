@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from PIL import Image
 
 from maskless import load
@@ -123,9 +122,11 @@ def test_an_exported_evaluation_is_used_alone(cli, tmp_path, wrapping) -> None:
     assert done.code == 0, done.err
     header = read_header(file)
     assert (header.trained_on, header.learnt_from, header.licence) == (("synthetic",), (), "unknown")
-    np.testing.assert_array_equal(
-        load(file).segment(image(), mpp=0.5), load(wrapping).segment(image(), mpp=0.5)
-    )
+    # A file keeps half the digits of each weight.
+    one, other = (load(where).maps(image(), mpp=0.5)["translated"] for where in (file, wrapping))
+    np.testing.assert_allclose(one, other, atol=0.02)
+    one, other = (load(where).segment(image(), mpp=0.5) > 0 for where in (file, wrapping))
+    assert (one == other).mean() > 0.95
 
 
 def test_a_run_is_wrapped_and_its_masks_are_of_another_stain(cli, tmp_path, trained, translator) -> None:
@@ -218,7 +219,6 @@ def test_a_whole_ugatit_is_trained_and_used_on_any_image(cli, tmp_path, floor) -
     done = cli(*words, *sizes, f"segmenter={floor}", f"runs_dir={tmp_path}")
     assert done.code == 0, done.err
     run = only_run(tmp_path)
-    assert yaml.safe_load((run / "config.yaml").read_text())["method"]["then_mpp"] is None
     for shape in ((96, 96), (70, 130)):
         tissue = np.resize(image(), (*shape, 3))
         assert load(run).segment(tissue, mpp=0.5).shape == shape
