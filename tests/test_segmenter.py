@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 import torch
@@ -455,3 +457,80 @@ def test_nuclei_are_found_in_the_changed_colours():
     inverted = segmenter(**sees_white, colour=lambda pixels: 255 - pixels).segment(image)
     assert inverted[0, 0] == 1
     assert inverted[30, 30] == 0
+
+
+class Known:
+    """Keeps what it is given to prepare, and whether that holds while `predict` is asked."""
+
+    def __init__(self):
+        self.given, self.holds, self.held = [], False, []
+
+    @contextmanager
+    def prepare(self, batch):
+        self.given.append(batch.clone())
+        self.holds = True
+        try:
+            yield
+        finally:
+            self.holds = False
+
+    def predict(self, batch):
+        self.held.append(self.holds)
+        return {"foreground": batch[:, 0]}
+
+    def segmenter(self, **settings):
+        plain = {"window_px": 48, "overlap_px": 16, "multiple_px": 8, "mean": (0, 0, 0), "std": (1, 1, 1)}
+        return segmenter(self.predict, prepare=self.prepare, **plain, **settings)
+
+
+def pixels_of(batch):
+    return np.rint(255 * batch.permute(0, 2, 3, 1).numpy())
+
+
+def test_an_image_of_several_windows_is_known_as_a_whole_while_they_are_predicted():
+    known, image = Known(), field((90, 101))
+    known.segmenter().maps(image)
+    (batch,) = known.given
+    np.testing.assert_array_equal(
+        pixels_of(batch)[0], np.pad(image, ((0, 6), (0, 3), (0, 0)), mode="reflect")
+    )
+    assert all(known.held)
+    assert len(known.held) > 4
+    assert not known.holds
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (30, 41)])
+def test_what_fits_into_one_window_is_the_whole(shape):
+    known = Known()
+    known.segmenter().maps(field(shape))
+    assert not known.given
+    assert known.held == [False]
+
+
+@pytest.mark.parametrize("shape", [(90, 400), (300, 299), (40, 1000), (3, 5000), (1000, 40), (5000, 20)])
+def test_a_large_image_is_known_by_squares_from_edge_to_edge(monkeypatch, shape):
+    monkeypatch.setattr(segmenter_module, "SAMPLES", 9)
+    monkeypatch.setattr(segmenter_module, "SAMPLE_PX", 32)
+    known, image = Known(), field(shape)
+    known.segmenter().maps(image)
+    (batch,) = known.given
+    side = max(min(32, min(shape) // 8 * 8), 8)
+    assert batch.shape[1:] == (3, side, side)
+    assert 4 <= len(batch) <= 9
+    image = np.pad(image, ((0, max(0, side - shape[0])), (0, 0), (0, 0)), mode="reflect")
+    # A single row of squares, or a single column, is in the middle of the image.
+    ends = [length - side for length in image.shape[:2]]
+    long = [4 * a <= b for a, b in (image.shape[:2], image.shape[1::-1])]
+    first = [end // 2 if alone else 0 for end, alone in zip(ends, long, strict=True)]
+    last = [end // 2 if alone else end for end, alone in zip(ends, long, strict=True)]
+    for square, (row, col) in zip(pixels_of(batch)[[0, -1]], (first, last), strict=True):
+        np.testing.assert_array_equal(square, image[row : row + side, col : col + side])
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (32, 32), (20, 90), (130, 70)])
+def test_a_network_of_one_size_is_always_prepared_by_squares_of_that_size(shape):
+    known = Known()
+    known.segmenter(prepare_px=40).maps(field(shape))
+    (batch,) = known.given
+    assert batch.shape[1:] == (3, 40, 40)
+    assert all(known.held)

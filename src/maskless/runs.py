@@ -123,10 +123,15 @@ class Run:
         return self._read_json("data.json")
 
     @property
+    def learnt_data(self) -> dict[str, Any]:
+        """`data` of a training; nothing of a run that has scored what learnt elsewhere."""
+        return {} if learnt_elsewhere(self.config) else self.data
+
+    @property
     def learnt_from(self) -> set[str]:
         """The cases of the training images of each source; its name where they have no case of their own."""
         found: set[str] = set()
-        for about in self.data.values():
+        for about in self.learnt_data.values():
             name, images = str(about["name"]), (about.get("parts") or {}).get("train", ())
             cases = {str((about.get("cases") or {}).get(image, f"{name}/")) for image in images}
             found |= cases if cases and not any(case.startswith(f"{name}/") for case in cases) else {name}
@@ -316,6 +321,11 @@ class Run:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.path / name} cannot be read: {error}") from error
+
+
+def learnt_elsewhere(config: Mapping[str, Any]) -> bool:
+    """Whether a run of this configuration has scored a model, or what was put together of other runs."""
+    return bool(config.get("model") or config.get("translator"))
 
 
 def by_name(data: Mapping[str, Any]) -> dict[str, Any]:

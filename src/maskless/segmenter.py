@@ -17,7 +17,7 @@ from maskless.windows import Orientation, Tiling, View, Window
 #: Beyond this ratio of two plausible pixel spacings, one of them is wrong.
 MOST_RESAMPLING = 16
 
-#: Of an image of more than one window, at most this many squares of this side say what the whole is like.
+#: An image of more pixels than in so many squares of this side is known as a whole by such squares of it.
 SAMPLES, SAMPLE_PX = 16, 256
 
 #: Test-time averaging by name: the orientations in which the network sees the image.
@@ -56,8 +56,10 @@ class MapSegmenter:
     nothing beside those of another window. `average` is test-time averaging over 4 flips or all 8 symmetries
     of the square, for maps of scalars and for 'blend'. `colour` is what is done to the colours of the whole
     image first, uint8 (H, W, 3), so that all windows see the same change. `prepare` is for networks whose
-    maps depend on what the image is like as a whole, as by instance norm: it is given squares of the image,
-    spread evenly, float32 (N, 3, h, w) as `predict` is; what it prepares holds for all windows of that image.
+    maps depend on what the image is like as a whole, as by instance norm: it is given the image, or squares
+    of a large one, spread evenly, float32 (N, 3, h, w) as `predict` is; what it prepares holds for all
+    windows of that image. One of a single window needs none; but with `prepare_px` all are prepared, by
+    squares of exactly that side, for a network that takes no other until it is.
 
     Raises UserError for settings that cannot work, for images that are not uint8 (H, W, 3), and for maps and
     labels of another shape than their window's.
@@ -82,6 +84,7 @@ class MapSegmenter:
         channels_last: bool = False,
         colour: Callable[[np.ndarray], np.ndarray] | None = None,
         prepare: Callable[[torch.Tensor], AbstractContextManager[None]] | None = None,
+        prepare_px: int | None = None,
     ) -> None:
         if join not in ("blend", "own"):
             raise UserError(f"join={join!r} must be 'blend' or 'own'")
@@ -94,7 +97,7 @@ class MapSegmenter:
         if batch < 1:
             raise UserError(f"batch={batch} windows must be at least 1")
         self.predict, self.chain, self.join, self.average = predict, chain, join, average
-        self.colour, self.prepare = colour, prepare
+        self.colour, self.prepare, self.prepare_px = colour, prepare, prepare_px
         self.tiling = Tiling(window_px, overlap_px, multiple_px)
         self.mpp = spacing_of(mpp)
         self.device, self.batch, self.autocast = torch.device(device), batch, autocast
@@ -202,11 +205,22 @@ class MapSegmenter:
                         yield window, {name: of[k][..., :height, :width] for name, of in maps.items()}
 
     def _knowing(self, image: np.ndarray) -> AbstractContextManager[None]:
-        """What is prepared of the whole image, if it does not fit into one window, which is the whole."""
-        if self.prepare is None or max(image.shape[:2]) <= self.tiling.window_px:
+        """What is prepared of the whole image."""
+        fits = all(len(self.tiling.along(length).starts_px) == 1 for length in image.shape[:2])
+        if self.prepare is None or (fits and self.prepare_px is None):
             return nullcontext()
         with torch.inference_mode(), self._precision():
-            return self.prepare(self._normalised(_spread_squares(image, self.tiling)))
+            return self.prepare(self._normalised(self._samples(image)))
+
+    def _samples(self, image: np.ndarray) -> np.ndarray:
+        """What the whole image is known by, uint8 (N, h, w, 3)."""
+        if self.prepare_px:
+            return _spread_squares(image, self.prepare_px)
+        multiple = self.tiling.multiple_px
+        if image.shape[0] * image.shape[1] <= SAMPLES * SAMPLE_PX**2:
+            behind = [(0, -length % multiple) for length in image.shape[:2]]
+            return np.pad(image, [*behind, (0, 0)], mode="reflect")[None]
+        return _spread_squares(image, max(min(SAMPLE_PX, *image.shape[:2]) // multiple, 1) * multiple)
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None)
@@ -250,17 +264,22 @@ def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.stack([resized(channel, shape) for channel in channels]).reshape(*values.shape[:-2], *shape)
 
 
-def _spread_squares(image: np.ndarray, tiling: Tiling) -> np.ndarray:
-    """Squares of an image in a grid from edge to edge, uint8 (N, side, side, 3); the side is a multiple."""
-    most = min(SAMPLE_PX, tiling.window_px, *image.shape[:2])
-    side = max(most // tiling.multiple_px, 1) * tiling.multiple_px
-    image = np.pad(image, [(0, max(0, side - length)) for length in image.shape[:2]] + [(0, 0)], mode="edge")
+def _spread_squares(image: np.ndarray, side: int) -> np.ndarray:
+    """Squares of an image in a grid from edge to edge, uint8 (N, side, side, 3); a small one is reflected.
+
+    A grid of one row, or of one column, is in the middle.
+    """
+    behind = [(0, max(0, side - length)) for length in image.shape[:2]]
+    image = np.pad(image, [*behind, (0, 0)], mode="reflect")
     ends = [length - side for length in image.shape[:2]]
-    whole = [1 + -(-end // side) for end in ends]
-    rows = min(whole[0], max(1, round((SAMPLES * whole[0] / whole[1]) ** 0.5)))
-    cols = min(whole[1], max(1, SAMPLES // rows))
+    most = [1 + -(-end // side) for end in ends]
+    rows = min(most[0], SAMPLES, max(1, round((SAMPLES * most[0] / most[1]) ** 0.5)))
+    cols = min(most[1], SAMPLES // rows)
     corners = product(
-        *(np.linspace(0, end, n).astype(int) for end, n in zip(ends, (rows, cols), strict=True))
+        *(
+            np.linspace(0, end, n).astype(int) if n > 1 else [end // 2]
+            for end, n in zip(ends, (rows, cols), strict=True)
+        )
     )
     return np.stack([image[row : row + side, col : col + side] for row, col in corners])
 

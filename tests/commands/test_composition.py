@@ -34,7 +34,12 @@ NEEDED = {
 #: Other people's models: two of them, for to a source the others are like the first.
 OF_OTHERS = ("stardist", "nuclick")
 METHODS = [name for name in METHODS if name not in MODELS or name in OF_OTHERS]
-WITH_PRIOR = ("spatial_prior",)
+#: What fills the other roles of a method, where nothing does by itself.
+OTHERS = {
+    "spatial_prior": ["prior=synthetic"],
+    "translation": ["target=synthetic"],
+    "translation_ugatit": ["target=synthetic"],
+}
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
 #: Sources whose usual split has nothing to learn from.
@@ -101,7 +106,7 @@ def composes(*words: str) -> None:
 @pytest.mark.parametrize("hardware", HARDWARE)
 def test_every_pair(method, dataset, hardware, data, refusal):
     words = ["train", f"method={method}", f"hardware={hardware}", "preset=tiny", *words_of(dataset, data)]
-    words += ["prior=synthetic"] * (method in WITH_PRIOR)
+    words += OTHERS.get(method, [])
     if hardware == "cpu" or torch.cuda.is_available():
         needed = NEEDED.get(method, Signal.IMAGE)
         if dataset not in offering(needed):
@@ -131,8 +136,8 @@ def test_every_preset(preset):
 @pytest.mark.parametrize("name", sorted(file.stem for file in (CONF / "preset" / "of_method").glob("*.yaml")))
 def test_every_preset_of_a_method(name):
     preset, _, method = name.partition("_")
-    prior = ["prior=synthetic"] * (method in WITH_PRIOR)
-    composes("train", f"method={method}", f"preset={preset}", "dataset=synthetic", *prior)
+    words = ["train", f"method={method}", f"preset={preset}", "dataset=synthetic", *OTHERS.get(method, [])]
+    composes(*words)
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

@@ -2,11 +2,11 @@
 
 import math
 from copy import deepcopy
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from ground import Ground
 from scipy import ndimage
 from torch import Tensor, nn
 
@@ -40,45 +40,6 @@ def batch_of(n: int = 4) -> dict:
     ids[:, 4:12, 4:12], ids[:, 4:12, 12:20], ids[:, 20:30, 2:9] = 1, 2, 3
     prior = {Signal.MASK: (ids > 0).byte(), Signal.INSTANCES: ids}
     return {Role.MAIN: {Signal.IMAGE: image}, Role.PRIOR: prior}
-
-
-class Ground:
-    """What the step asks of Lightning, so that it can be taken by hand."""
-
-    def __init__(self, stage: SpatialPrior) -> None:
-        self.stage, self.logged, self.moved = stage, {}, []
-        self.learners = [self._seen(k, learner) for k, learner in enumerate(stage.configure_optimizers())]
-        stage.optimizers = lambda: self.learners  # type: ignore[method-assign]
-        stage.toggle_optimizer = self._toggle  # type: ignore[method-assign]
-        stage.untoggle_optimizer = lambda _: stage.requires_grad_(True)  # type: ignore[method-assign]
-        stage.manual_backward = lambda loss: loss.backward()  # type: ignore[method-assign]
-        stage.log_dict = self.logged.update  # type: ignore[method-assign]
-        stage._trainer = SimpleNamespace(precision_plugin=None, global_step=0)  # type: ignore[assignment]
-
-    def _toggle(self, learner: torch.optim.Optimizer) -> None:
-        self.stage.requires_grad_(False)
-        for group in learner.param_groups:
-            for weight in group["params"]:
-                weight.requires_grad_(True)
-
-    def _seen(self, k: int, learner: torch.optim.Optimizer) -> torch.optim.Optimizer:
-        step = learner.step
-
-        def watched() -> None:
-            before = {name: value.detach().clone() for name, value in self.stage.named_parameters()}
-            step()
-            after = dict(self.stage.named_parameters())
-            self.moved.append(
-                {n.partition(".")[0] for n, v in before.items() if not torch.equal(v, after[n])}
-            )
-
-        learner.step = watched  # type: ignore[method-assign]
-        return learner
-
-    def step(self, batch: dict, seed: int = 1) -> dict[str, float]:
-        torch.manual_seed(seed)
-        self.stage.training_step(batch, 0)
-        return {name: float(value) for name, value in self.logged.items()}
 
 
 def by_hand(stage: SpatialPrior, batch: dict, seed: int = 1) -> dict[str, float]:

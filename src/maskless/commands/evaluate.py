@@ -98,7 +98,10 @@ def _of_run(
     refuse_blind(classifier, segmenter)
     stored = _with_chain(run, config) if config["chain"] else None
     if stored:
-        assert isinstance(segmenter, MapSegmenter)
+        if not isinstance(segmenter, MapSegmenter):
+            raise UserError(
+                f"{run.path} ends in a segmenter with a post-processing of its own: leave out postprocess="
+            )
         segmenter.chain = build_stage(stored["method"], config["trust"]).chain  # refuses a misfit
     if search:
         search.chain_of(segmenter, source)

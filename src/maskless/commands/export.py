@@ -28,17 +28,17 @@ def run(config: Config) -> None:
     stage = load_stage(trained, config["trust"])
     if not stage.trains:
         raise UserError(f"{trained.path} has learnt nothing, so there is nothing to export: use its method")
-    about = config["about"]
+    about, learnt = config["about"], trained.learnt_data
     header = Header(
         name=output.stem,
         method=without_beginnings(trained.config["method"]),
         mpp=trained.config.get("mpp"),
         trained_on=tuple(sorted({*stage.trained_on, *trained.learnt_from})),
         annotation=str(trained.about.get("annotation") or "unknown"),
-        licence=config["licence"] or "; ".join(sorted({d["licence"] for d in trained.data.values()})),
+        licence=config["licence"] or "; ".join(sorted({d["licence"] for d in learnt.values()})) or "unknown",
         about=(about,) if isinstance(about, str) else tuple(map(str, about or ())),
         made_with={"maskless": __version__, "commit": str(trained.about.get("commit"))},
-        learnt_from=_told(trained.data),
+        learnt_from=_told(learnt),
     )
     write_model(output, header, stage.state_dict())
     print(f"written to {output} ({output.stat().st_size / 2**20:.1f} MiB)")

@@ -26,7 +26,7 @@ from maskless.inference.files import Predicted, image_files, predict_files
 from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
 from maskless.inference.summary import SUMMARY, is_something_else, write_summary
-from maskless.loading import as_segmenter, build_stage, load
+from maskless.loading import as_segmenter, load
 from maskless.measure import STAINS
 from maskless.model_file import known_model, read_header
 from maskless.runs import Run
@@ -115,22 +115,28 @@ def _identity(config: Config) -> str:
     if config["run"]:
         opened = Run.open(config["run"])
         described |= {"method": opened.config.get("method"), "mpp": opened.config.get("mpp")}
-        stored = opened.config.get("model")
-        checkpoints = [opened.checkpoint(name) for name in ("best", "last")]
-        weights = [known_model(stored)] if stored else [path for path in checkpoints if path.is_file()][:1]
-        if not weights:  # somebody else's model
-            weights = build_stage(opened.config.get("method"), config["trust"]).files
+        weights = _weights_of(opened, config["trust"])
     elif model := _model(config):
         weights = [model]
     elif config["translator"]:
         parts = [Path(str(config[key])) for key in ("translator", "segmenter") if config[key]]
-        weights = [Run.open(path).best if path.is_dir() else path for path in parts]
+        runs = [Run.open(path) for path in parts if path.is_dir()]
+        weights = [path for path in parts if path.is_file()]
+        weights += [path for run in runs for path in _weights_of(run, config["trust"])]
         described |= {"method": config["method"], "parts": [str(path) for path in parts]}
     else:
         described["method"] = config["method"]
         weights = build_method(config).files
     described["weights"] = [content_hash(path) for path in weights if path.is_file()]
     return hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _weights_of(run: Run, trust: Sequence[str]) -> Sequence[Path]:
+    """The files of the weights that a run is used with, none of a method without any."""
+    if stored := run.config.get("model"):
+        return [known_model(stored)]
+    checkpoints = [path for name in ("best", "last") if (path := run.checkpoint(name)).is_file()]
+    return checkpoints[:1] or build_stage(run.config.get("method"), trust).files
 
 
 def _formats(wanted: Sequence[Any]) -> list[str]:

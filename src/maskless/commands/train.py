@@ -51,8 +51,9 @@ def run(config: Config) -> float | None:
     hardware = build_hardware(config)
     sources = build_sources(config)
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
+    # Before its first checkpoint a run has no weights of what it wraps.
+    part = None if resumed and resumed.checkpoint("last").is_file() else wrap_segmenter(config)
     seed_networks(config["seed"])
-    part = wrap_segmenter(config) if not resumed else None
     stage = build_method(config)
     give_weights(stage, part)
     of_powers = next((finest(part.powers) for part in stage.stages if part.powers), None)

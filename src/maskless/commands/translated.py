@@ -120,7 +120,7 @@ def _segmenter(wanted: str, config: Config) -> Part:
     run = Run.open(wanted)
     stage = load_stage(run, config["trust"])
     cost = _of_other_stain(str(run.about.get("annotation") or ""))
-    learnt = frozenset({*stage.trained_on, *run.learnt_from})
+    learnt = frozenset({*run.config["method"].get("trained_on", ()), *stage.trained_on, *run.learnt_from})
     return Part(
         name_of(run.config, "method"),
         run.config["method"],

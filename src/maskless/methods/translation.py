@@ -81,6 +81,8 @@ class Translation(Stage):
         _refuse_negative(
             weight_decay=weight_decay, pool=pool, contrast=contrast, structure=structure, ema=ema
         )
+        if contrast and contrast_px % 2 == 0:
+            raise UserError(f"contrast_px={contrast_px} must be odd: the side of a square around a pixel")
         if ema >= 1 or not 0 <= direct < 1:
             raise UserError(f"Translation cannot have ema={ema}, direct={direct}: both are below 1")
         if self.batch % accumulate:
@@ -218,11 +220,12 @@ class Translation(Stage):
         """G, then `then` or the stage's own chain. `mpp` is the pixel spacing that G was trained at."""
         translator = super().segmenter(mpp, autocast, batch, channels_last)
         assert isinstance(translator, MapSegmenter)
-        translator.prepare = self._holding
-        then = getattr(self, "then", None)  # the base makes a segmenter before there is one
-        if then is None:
+        if not hasattr(self, "then"):  # the base makes a segmenter before there is anything to translate by
             return translator
-        wrapped = then.segmenter(self.then_mpp, autocast, batch, channels_last)
+        translator.prepare, translator.prepare_px = self._holding, self.gan.size_px
+        if self.then is None:
+            return translator
+        wrapped = self.then.segmenter(self.then_mpp, autocast, batch, channels_last)
         return Translated(translator, wrapped, self.direct)
 
     @contextmanager

@@ -15,7 +15,7 @@ from maskless.errors import UserError
 from maskless.report.column import Column
 from maskless.report.folds import family
 from maskless.report.structure import structure_told
-from maskless.runs import Run, by_name
+from maskless.runs import Run, by_name, learnt_elsewhere
 from maskless.signals import Annotation
 
 #: How networks and segmenters are written in print where it is not as they are chosen.
@@ -116,8 +116,8 @@ def _read(run: Run) -> Result:
             raise UserError(f"{run.path} does not describe {label} as a run does: score it again")
     epochs = _epochs(run)
     tuned = run.chain is not None
-    # A model that was only scored has learnt elsewhere: its method says from what.
-    trained = bool(epochs or (config.get("method") or {}).get("epochs")) and not config.get("model")
+    # What was only scored has learnt elsewhere: its method says from what.
+    trained = bool(epochs or (config.get("method") or {}).get("epochs")) and not learnt_elsewhere(config)
     by_score = (config.get("method") or {}).get("selection") != "loss"
     word = str(state.get("state"))
     return Result(
