@@ -10,7 +10,7 @@ TISSUE = (
     "dataset=synthetic",
     "dataset.stain=ki67",
     "dataset.size_px=64",
-    "dataset.tiles={train: 2, test: 1}",
+    "dataset.tiles={train: 2, val: 1, test: 1}",
 )
 TARGET = ("target=synthetic", "target.size_px=64", "target.tiles={train: 2}")
 
@@ -28,7 +28,7 @@ def test_a_translated_segmenter_is_named_and_costs_as_its_parts_and_says_what_it
     assert done.code == 0, done.err
     (translator,) = (tmp_path / "runs" / "default").iterdir()
     done = cli(
-        "evaluate", f"translator={translator}", "segmenter=threshold", *TISSUE, "study=b", "progress=false"
+        "evaluate", f"translator={translator}", "segmenter=rendered-he", *TISSUE, "study=b", "progress=false"
     )
     assert done.code == 0, done.err
     assert done.out.count("structure: of ") == 3
@@ -37,13 +37,13 @@ def test_a_translated_segmenter_is_named_and_costs_as_its_parts_and_says_what_it
 
     for run, segmenter, cost in (
         (translator, "supervised", "masks of another stain"),
-        (together, "threshold", "none"),
+        (together, "rendered-he", "none"),
     ):
         choices = yaml.safe_load((run / "config.yaml").read_text())["choices"]
         assert (choices["method"], choices["segmenter"]) == ("translation", segmenter)
         assert json.loads((run / "run.json").read_text())["annotation"] == cost
-        lines = (run / "structure.csv").read_text().splitlines()
-        assert [line.split(",")[1:5] for line in lines[1:]] == [
+        lines = [line.split(",") for line in (run / "structure.csv").read_text().splitlines()]
+        assert [words[1:5] for words in lines if words[2] == "test"] == [
             ["test-0000", "test", "truth", "input"],
             ["test-0000", "test", "truth", "translation"],
             ["test-0000", "test", "input", "translation"],
@@ -53,5 +53,5 @@ def test_a_translated_segmenter_is_named_and_costs_as_its_parts_and_says_what_it
     assert cli("compare", "runs=runs").code == 0
     page = (tmp_path / "report.html").read_text()
     assert "CycleGAN + supervised" in page
-    assert "CycleGAN + threshold: of the nuclei found without translation" in page
+    assert "CycleGAN + rendered-he: of the nuclei found without translation" in page
     assert (tmp_path / "report.png").is_file()
