@@ -26,7 +26,7 @@ from maskless.inference.files import Predicted, image_files, predict_files
 from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
 from maskless.inference.summary import SUMMARY, is_something_else, write_summary
-from maskless.loading import as_segmenter, load
+from maskless.loading import as_segmenter, build_stage, load
 from maskless.measure import STAINS
 from maskless.model_file import known_model, read_header
 from maskless.runs import Run
