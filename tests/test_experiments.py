@@ -40,6 +40,15 @@ ABLATIONS = {
         "unsteady": {"steady": False},
         "unscaled": {"augment": yaml.safe_load((CONF / "augment" / "unscaled.yaml").read_text())},
     },
+    "translation": {
+        "whole": {},
+        "no_contrast": {"contrast": 0.0},
+        "structure": {"contrast": 0.0, "structure": 1.0},
+        "no_identity": {"gan": {"identity": 0.0}},
+        "no_cycle": {"gan": {"cycle": 0.0}},
+        "noise": {"gan": {"noise": 0.05}},
+        "no_ema": {"ema": 0.0},
+    },
 }
 
 
@@ -105,6 +114,7 @@ def test_the_papers_recipe_of_scale_attention_is_complete(composed) -> None:
         ("spatial_prior", "ablations"),
         ("spatial_prior", "ablations_small"),
         ("scale_attention", "ablations"),
+        ("translation", "ablations"),
     ],
 )
 def test_ablations_change_one_thing_each(composed, of: str, study: str) -> None:
@@ -114,5 +124,7 @@ def test_ablations_change_one_thing_each(composed, of: str, study: str) -> None:
     whole = composed(f"{of}/{study}")["method"]
     for name, changes in ABLATIONS[of].items():
         method = composed(f"{of}/{study}", f"+{of}/ablation={name}")["method"]
+        if "gan" in changes:
+            changes = {"gan": {**whole["gan"], **changes["gan"]}}
         assert method == {**whole, **changes}, name
         assert (method == whole) == (name == "whole"), f"{name} is what the method does anyway"
