@@ -35,6 +35,7 @@ NEEDED = {
 OF_OTHERS = ("stardist", "nuclick")
 METHODS = [name for name in METHODS if name not in MODELS or name in OF_OTHERS]
 WITH_PRIOR = ("spatial_prior",)
+WITH_TARGET = ("translation", "translation_ugatit")
 #: Sources whose usual split has nothing to score.
 TO_LEARN_FROM = ("pannuke_masks",)
 #: Sources whose usual split has nothing to learn from.
@@ -92,6 +93,11 @@ def words_of(dataset: str, data: Path) -> list[str]:
     return [f"dataset={dataset}", *path, f"data_root={data}"]
 
 
+def other_roles(method: str) -> list[str]:
+    """The sources that a method needs beside its main one."""
+    return ["prior=synthetic"] * (method in WITH_PRIOR) + ["target=synthetic"] * (method in WITH_TARGET)
+
+
 def composes(*words: str) -> None:
     with pytest.raises(Composed):
         main(list(words))
@@ -101,7 +107,7 @@ def composes(*words: str) -> None:
 @pytest.mark.parametrize("hardware", HARDWARE)
 def test_every_pair(method, dataset, hardware, data, refusal):
     words = ["train", f"method={method}", f"hardware={hardware}", "preset=tiny", *words_of(dataset, data)]
-    words += ["prior=synthetic"] * (method in WITH_PRIOR)
+    words += other_roles(method)
     if hardware == "cpu" or torch.cuda.is_available():
         needed = NEEDED.get(method, Signal.IMAGE)
         if dataset not in offering(needed):
@@ -131,8 +137,7 @@ def test_every_preset(preset):
 @pytest.mark.parametrize("name", sorted(file.stem for file in (CONF / "preset" / "of_method").glob("*.yaml")))
 def test_every_preset_of_a_method(name):
     preset, _, method = name.partition("_")
-    prior = ["prior=synthetic"] * (method in WITH_PRIOR)
-    composes("train", f"method={method}", f"preset={preset}", "dataset=synthetic", *prior)
+    composes("train", f"method={method}", f"preset={preset}", "dataset=synthetic", *other_roles(method))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
