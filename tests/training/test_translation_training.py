@@ -174,7 +174,7 @@ def test_translations_that_go_wrong_for_a_while_stop_nothing(tmp_path: Path) -> 
 def test_a_killed_translation_goes_on_exactly(tmp_path: Path) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
-    assert start(tmp_path / "whole", *WORDS).wait(timeout=250) == 0
+    assert start(tmp_path / "whole", *WORDS).wait(timeout=290) == 0
     whole = only_run(tmp_path / "whole")
     process = start(tmp_path / "killed", *WORDS)
     wait_for_checkpoints(tmp_path / "killed", 6, process)
@@ -182,7 +182,7 @@ def test_a_killed_translation_goes_on_exactly(tmp_path: Path) -> None:
     process.wait()
     run = only_run(tmp_path / "killed")
     assert 5 <= step_of(run) <= 7
-    assert start(tmp_path / "killed", f"resume={run}", "progress=false").wait(timeout=250) == 0
+    assert start(tmp_path / "killed", f"resume={run}", "progress=false").wait(timeout=290) == 0
     assert table(run) == table(whole)
     assert len(table(run)) == 3
     assert_same_weights(run, whole, "last")
