@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 import torch
-from paired import Paired
+from paired import WAYS, Paired, update
 from torch import Tensor
 
 from maskless.losses import discriminator_loss, least_squares
@@ -59,33 +59,23 @@ class Variant:
             again, mask_again = self.r(mask).float(), self.segmented(image)
             loss = (least_squares(self.d_s(mask), True) + least_squares(self.d_r(image), True)) / 2
         loss = loss + 5 * ((again - self.image).abs().mean() + (mask_again - self.mask).abs().mean())
-        self.update(generators, loss + (mask - seen).abs().mean())
+        update(generators, loss + (mask - seen).abs().mean())
         for network in (self.d_s, self.d_r):
             network.requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             of_images = discriminator_loss(self.d_r(self.image), self.d_r(image.detach()))
-        self.update(d_r, of_images)
+        update(d_r, of_images)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             of_masks = discriminator_loss(self.d_s(self.mask), self.d_s(mask.detach()))
-        self.update(d_s, of_masks)
+        update(d_s, of_masks)
         return time.perf_counter() - since
 
     def segmented(self, images: Tensor) -> Tensor:
         return (SHARPENING * self.s(images).float()).sigmoid()
 
-    def update(self, learner: torch.optim.Optimizer, loss: Tensor) -> None:
-        learner.zero_grad()
-        loss.backward()
-        learner.step()
-
 
 def main(rounds: int) -> None:
-    variants = [
-        Variant("plain loop: float32"),
-        Variant("float32, channels last", channels_last=True),
-        Variant("bf16", bf16=True),
-        Variant("bf16, channels last (what hardware=cpu does here)", channels_last=True, bf16=True),
-    ]
+    variants = [Variant(name, **how) for name, how in WAYS.items()]
     paired = Paired("filters, side, batch", rounds)
     for filters, depth, side, batch in SIZES:
         for variant in variants:

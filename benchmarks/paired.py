@@ -4,13 +4,28 @@ Round after round each variant takes a step, so that whatever else the machine d
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+
+#: How a step of a GAN can be computed, by what that is called: first what all others are compared with.
+WAYS: Mapping[str, Mapping[str, bool]] = {
+    "plain loop: float32": {},
+    "float32, channels last": {"channels_last": True},
+    "bf16": {"bf16": True},
+    "bf16, channels last (what hardware=cpu does here)": {"channels_last": True, "bf16": True},
+}
+
+
+def update(learner: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+    """The step of one optimiser."""
+    learner.zero_grad()
+    loss.backward()
+    learner.step()
 
 
 class Variant(Protocol):

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 import torch
-from paired import Paired
+from paired import WAYS, Paired, update
 
 from maskless.losses import discriminator_loss
 from maskless.methods.cyclegan import CycleGAN
@@ -47,28 +47,18 @@ class Variant:
             weight.requires_grad_(False)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             losses, made = self.gan.losses(self.a, self.b)
-        self.update(self.learners[0], torch.stack(list(losses.values())).sum())
+        update(self.learners[0], torch.stack(list(losses.values())).sum())
         for weight in self.judges:
             weight.requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
             of_a = discriminator_loss(self.gan.d_a(self.a), self.gan.d_a(made["a"].detach()))
             of_b = discriminator_loss(self.gan.d_b(self.b), self.gan.d_b(made["b"].detach()))
-        self.update(self.learners[1], of_a + of_b)
+        update(self.learners[1], of_a + of_b)
         return time.perf_counter() - since
-
-    def update(self, learner: torch.optim.Optimizer, loss: torch.Tensor) -> None:
-        learner.zero_grad()
-        loss.backward()
-        learner.step()
 
 
 def main(rounds: int) -> None:
-    variants = [
-        Variant("plain loop: float32"),
-        Variant("float32, channels last", channels_last=True),
-        Variant("bf16", bf16=True),
-        Variant("bf16, channels last (what hardware=cpu does here)", channels_last=True, bf16=True),
-    ]
+    variants = [Variant(name, **how) for name, how in WAYS.items()]
     paired = Paired("filters, blocks, side, batch", rounds)
     for filters, blocks, side, batch in SIZES:
         for variant in variants:

@@ -67,7 +67,7 @@ def name_of(config: Config, group: str) -> str:
 
 
 def refuse_two_of(command: str, config: Config) -> None:
-    """Raise UserError unless one of run=, model=, method= or translator= says what is used."""
+    """Raise UserError if more than one word says what is used, or segmenter= has no translator= with it."""
     if config.get("translator") and (config.get("run") or config.get("model")):
         raise UserError(f"{command} takes translator= in place of run= and model=")
     if config.get("segmenter") and not config.get("translator"):

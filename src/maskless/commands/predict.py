@@ -123,7 +123,7 @@ def _identity(config: Config) -> str:
         runs = [Run.open(path) for path in parts if path.is_dir()]
         weights = [path for path in parts if path.is_file()]
         weights += [path for run in runs for path in _weights_of(run, config["trust"])]
-        described |= {"method": config["method"], "parts": [str(path) for path in parts]}
+        described["method"] = config["method"]
     else:
         described["method"] = config["method"]
         weights = build_method(config).files

@@ -73,6 +73,11 @@ class Source(ABC):
         return str(self.path)
 
     @property
+    def no_folder(self) -> str:
+        """What there is to say if there is no folder at `path`."""
+        return f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
+
+    @property
     def offers(self) -> frozenset[Signal]:
         """The signals that `read` can give, those that follow from others included."""
         return with_derived(self.may_offer)

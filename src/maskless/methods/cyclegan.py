@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from maskless.errors import UserError
 from maskless.losses import cycle_loss, identity_loss, least_squares
+from maskless.methods.bounds import refuse_negative
 from maskless.methods.judge import Judge
 from maskless.networks.patch_gan import PatchGAN
 from maskless.networks.resnet_generator import ResNetGenerator
@@ -43,11 +43,7 @@ class CycleGAN(nn.Module):
         noise: float = 0.0,
     ) -> None:
         super().__init__()
-        if min(cycle, identity, noise) < 0:
-            raise UserError(
-                f"CycleGAN cannot learn with cycle={cycle}, identity={identity}, noise={noise}: "
-                "0 or more is wanted"
-            )
+        refuse_negative("CycleGAN", cycle=cycle, identity=identity, noise=noise)
         self.cycle, self.identity, self.noise = cycle, identity, noise
         self.g, self.f = ResNetGenerator(filters, blocks), ResNetGenerator(filters, blocks)
         self.d_a, self.d_b = (PatchGAN(3, filters_d, norm="instance") for _ in range(2))
@@ -59,14 +55,13 @@ class CycleGAN(nn.Module):
 
     def losses(self, a: Tensor, b: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """The terms of the generators' loss, scalars by name, and the fakes by domain; images in [-1, 1]."""
-        made = {"a": self.f(b), "b": self.g(a)}
+        made = self.fakes(a, b)
         adversary = least_squares(self.d_b(made["b"]), True) + least_squares(self.d_a(made["a"]), True)
         losses = {"loss_adversary": adversary}
         if self.cycle:
-            back = cycle_loss(a, self.f(self._noisy(made["b"]))) + cycle_loss(
-                b, self.g(self._noisy(made["a"]))
-            )
-            losses["loss_cycle"] = self.cycle * back
+            fake_b, fake_a = self._noisy(made["b"]), self._noisy(made["a"])
+            back = self.fakes(fake_a, fake_b)
+            losses["loss_cycle"] = self.cycle * (cycle_loss(a, back["a"]) + cycle_loss(b, back["b"]))
         if self.cycle * self.identity:
             same = identity_loss(b, self.g(b)) + identity_loss(a, self.f(a))
             losses["loss_identity"] = self.cycle * self.identity * same

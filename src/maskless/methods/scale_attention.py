@@ -178,8 +178,7 @@ class ScaleAttention(Stage):
         """What F and G are given of normalised images."""
         if self.sees == "pixels":
             return images
-        pixels = images * self._std + self._mean
-        return -pixels.clamp(min=_DARKEST).log10()
+        return -self.pixels(images).clamp(min=_DARKEST).log10()
 
     def _attention(self, a: Tensor, tau: Tensor) -> Tensor:
         """A, float32 (B, H, W), of confidences and a tau an image, (B,) or (1,)."""

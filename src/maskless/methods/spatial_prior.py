@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from maskless.errors import UserError
 from maskless.losses import least_squares
+from maskless.methods.bounds import refuse_negative, refuse_unlearnable
 from maskless.methods.prior_masks import parted as apart_where_touching
 from maskless.methods.prior_masks import stained, union
 from maskless.methods.stage import Spec, Stage
@@ -22,7 +23,7 @@ from maskless.methods.stain_hints import (
 from maskless.methods.turns import Turns
 from maskless.networks.averaged import Averaged
 from maskless.networks.h_dab import haematoxylin_only, recoloured
-from maskless.networks.image_pool import ImagePool, states_of_all
+from maskless.networks.image_pool import ImagePool, states_of_all, take_up
 from maskless.networks.patch_gan import PatchGAN
 from maskless.networks.pix2pix_unet import Pix2PixUNet
 from maskless.signals import Need, Role, Signal
@@ -102,10 +103,11 @@ class SpatialPrior(Stage):
         super().__init__(**stage)
         lr_d = lr if lr_d is None else lr_d
         above_zero = {"lr": lr, "lr_d": lr_d, "filters_d": filters_d, "sharpening": sharpening}
-        _refuse_unlearnable(**above_zero, accumulate=accumulate)
+        refuse_unlearnable("SpatialPrior", **above_zero, accumulate=accumulate)
         if self.batch % accumulate:
             raise UserError(f"accumulate={accumulate} must divide batch={self.batch}")
-        _refuse_negative(
+        refuse_negative(
+            "SpatialPrior",
             cycle=cycle,
             consistency=consistency,
             colour_sigma=colour_sigma,
@@ -252,22 +254,16 @@ class SpatialPrior(Stage):
         return {
             "t": batch[Role.MAIN][Signal.IMAGE],
             "S(t)": _drawn(segmented),
-            "R(S(t))": self._coloured(self.r(segmented)),
+            "R(S(t))": self.drawn(self.r(segmented)),
             "S_GT": _drawn(masks),
-            "R(S_GT)": self._coloured(self.r(masks)),
+            "R(S_GT)": self.drawn(self.r(masks)),
         }
-
-    def _coloured(self, images: Tensor) -> Tensor:
-        pixels = (images.float() * self._std + self._mean).clamp(0, 1)
-        return (255 * pixels).round().byte().movedim(1, -1)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["pools"] = states_of_all(self.pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        states = checkpoint["pools"]
-        for name, pool in self.pools.items():
-            pool.load_state_dict(states[self.global_rank % len(states)][name])
+        take_up(self.pools, checkpoint["pools"], self.global_rank)
 
 
 def _drawn(masks: Tensor) -> Tensor:
@@ -277,13 +273,3 @@ def _drawn(masks: Tensor) -> Tensor:
         return levels[:, 0]
     positive, negative = levels.unbind(1)
     return torch.stack([positive, torch.zeros_like(positive), negative], dim=-1)
-
-
-def _refuse_unlearnable(**above_zero: float) -> None:
-    if wrong := [f"{name}={value}" for name, value in above_zero.items() if value <= 0]:
-        raise UserError(f"SpatialPrior cannot learn with {', '.join(wrong)}: above 0 is wanted")
-
-
-def _refuse_negative(**at_least_zero: float) -> None:
-    if wrong := [f"{name}={value}" for name, value in at_least_zero.items() if value < 0]:
-        raise UserError(f"SpatialPrior cannot learn with {', '.join(wrong)}: 0 or more is wanted")

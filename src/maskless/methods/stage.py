@@ -161,6 +161,14 @@ class Stage(LightningModule):
         """The same of pixels in [0, 1], float32 (B, 3, H, W)."""
         return (pixels - self._mean) / self._std
 
+    def pixels(self, images: Tensor) -> Tensor:
+        """Normalised images (B, 3, H, W) as they were before: float32, 0 black and 1 white."""
+        return images.float() * self._std + self._mean
+
+    def drawn(self, images: Tensor) -> Tensor:
+        """The same to be looked at, uint8 (B, H, W, 3): what is beyond black or white is that."""
+        return (255 * self.pixels(images).clamp(0, 1)).round().byte().movedim(1, -1)
+
     def segmenter(
         self,
         mpp: float | None = None,

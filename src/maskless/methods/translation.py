@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from maskless.errors import UserError
 from maskless.losses.structure import local_contrast, same_foreground
+from maskless.methods.bounds import refuse_negative, refuse_unlearnable
 from maskless.methods.cyclegan import CycleGAN
 from maskless.methods.optimisers import linear_decay
 from maskless.methods.stage import Spec, Stage
@@ -17,7 +18,7 @@ from maskless.methods.turns import Turns
 from maskless.methods.ugatit import UGATIT
 from maskless.networks.averaged import Averaged
 from maskless.networks.held import hold, release
-from maskless.networks.image_pool import ImagePool, states_of_all
+from maskless.networks.image_pool import ImagePool, states_of_all, take_up
 from maskless.segmenter import MapSegmenter, Segmenter
 from maskless.signals import Need, Role, Signal
 from maskless.stain import stains
@@ -77,9 +78,14 @@ class Translation(Stage):
             overlap_px = min(stage.get("overlap_px", gan.size_px // 2), gan.size_px // 2)
             stage = {**stage, "window_px": gan.size_px, "overlap_px": overlap_px}
         super().__init__(**stage)
-        _refuse_unlearnable(lr=lr, accumulate=accumulate, contrast_px=contrast_px)
-        _refuse_negative(
-            weight_decay=weight_decay, pool=pool, contrast=contrast, structure=structure, ema=ema
+        refuse_unlearnable("Translation", lr=lr, accumulate=accumulate, contrast_px=contrast_px)
+        refuse_negative(
+            "Translation",
+            weight_decay=weight_decay,
+            pool=pool,
+            contrast=contrast,
+            structure=structure,
+            ema=ema,
         )
         if contrast and contrast_px % 2 == 0:
             raise UserError(f"contrast_px={contrast_px} must be odd: the side of a square around a pixel")
@@ -172,7 +178,7 @@ class Translation(Stage):
 
     def _kept_losses(self, a: Tensor, made: Tensor) -> dict[str, Tensor]:
         """How much of what is where in an image is not there in its translation."""
-        before, after = self._pixels(a), self._pixels(made)
+        before, after = self.pixels(a), self.pixels(made)
         losses = {}
         if self.contrast:
             losses["loss_contrast"] = self.contrast * local_contrast(before, after, self.contrast_px)
@@ -197,18 +203,21 @@ class Translation(Stage):
         checkpoint["pools"] = states_of_all(self.pools)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        states = checkpoint["pools"]
-        for domain, pool in self.pools.items():
-            pool.load_state_dict(states[self.global_rank % len(states)][domain])
+        take_up(self.pools, checkpoint["pools"], self.global_rank)
 
     # -- use -------------------------------------------------------------------------------------------------
 
     def maps(self, images: Tensor) -> dict[str, Tensor]:
-        """`translated`, RGB (B, 3, H, W), 0 to 1; and `darkness`, its amount of haematoxylin (B, H, W)."""
-        translated = self._pixels(self._translate(images)).clamp(0, 1)
-        pixels = (255 * translated).round().byte().movedim(1, -1).cpu().numpy()
-        darkness = np.stack([stains(image)[..., 0] for image in pixels]).astype(np.float32)
-        return {TRANSLATED: translated, "darkness": torch.from_numpy(darkness)}
+        """`translated`, RGB (B, 3, H, W), 0 to 1; and `darkness`, its amount of haematoxylin (B, H, W).
+
+        The second only where nothing is wrapped, for it is what then is segmented by.
+        """
+        made = self._translate(images)
+        translated = {TRANSLATED: self.pixels(made).clamp(0, 1)}
+        if self.then is not None:
+            return translated
+        darkness = np.stack([stains(image)[..., 0] for image in self.drawn(made).cpu().numpy()])
+        return {**translated, "darkness": torch.from_numpy(darkness.astype(np.float32))}
 
     def segmenter(
         self,
@@ -246,10 +255,6 @@ class Translation(Stage):
         made = self._translator(images)
         return made[0] if isinstance(made, tuple) else made
 
-    def _pixels(self, images: Tensor) -> Tensor:
-        """Normalised images, (B, 3, H, W), as pixels of which 0 is black and 1 white, float32."""
-        return images.float() * self._std + self._mean
-
     # -- looking ---------------------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -266,16 +271,13 @@ class Translation(Stage):
             "F(b)": made["a"],
             "G(F(b))": back["b"],
         }
-        return {name: self._drawn(images) for name, images in pictures.items()}
-
-    def _drawn(self, images: Tensor) -> Tensor:
-        return (255 * self._pixels(images).clamp(0, 1)).round().byte().movedim(1, -1)
+        return {name: self.drawn(images) for name, images in pictures.items()}
 
     def probes(self, batch: Batch) -> dict[str, float]:
         """`kept`, as it is logged, and `spread`: how far translations are apart, in grey levels."""
         a = self.normalise(batch[Role.MAIN][Signal.IMAGE])
         made = torch.cat([self._translate(part) for part in a.split(self.batch)])
-        apart = (self._pixels(made) - self._pixels(made).mean(0)).abs().mean()
+        apart = (self.pixels(made) - self.pixels(made).mean(0)).abs().mean()
         return {"kept_by_all": float(_correlation(a, made)), "spread": 255 * float(apart)}
 
     def fault(self, answers: Mapping[str, float]) -> str:
@@ -298,13 +300,3 @@ def _correlation(a: Tensor, made: Tensor) -> Tensor:
     one, other = (x[:, 0].detach().float().flatten(1) for x in (a, made))
     one, other = (x - x.mean(1, keepdim=True) for x in (one, other))
     return ((one * other).sum(1) / (one.norm(dim=1) * other.norm(dim=1)).clamp(min=1e-12)).mean()
-
-
-def _refuse_unlearnable(**above_zero: float) -> None:
-    if wrong := [f"{name}={value}" for name, value in above_zero.items() if value <= 0]:
-        raise UserError(f"Translation cannot learn with {', '.join(wrong)}: above 0 is wanted")
-
-
-def _refuse_negative(**at_least_zero: float) -> None:
-    if wrong := [f"{name}={value}" for name, value in at_least_zero.items() if value < 0]:
-        raise UserError(f"Translation cannot learn with {', '.join(wrong)}: 0 or more is wanted")

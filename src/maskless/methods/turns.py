@@ -8,7 +8,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from maskless.losses import discriminator_loss
+from maskless.losses import discriminator_sum
 
 
 class Turns:
@@ -58,7 +58,7 @@ class Turns:
         for true, made in zip(real, fake, strict=True):
             of_real, of_fake = _several(network(true)), _several(network(made))
             pairs = zip(of_real, of_fake, strict=True)
-            loss = 2 * weight * torch.stack([discriminator_loss(*pair) for pair in pairs]).sum()
+            loss = weight * torch.stack([discriminator_sum(*pair) for pair in pairs]).sum()
             self.backward(loss / len(real))
             means = [scores[0].detach().float().mean() for scores in (of_real, of_fake)]
             self.see(**{f"loss_{name}": loss, f"{name}_real": means[0], f"{name}_fake": means[1]})

@@ -5,8 +5,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from maskless.errors import UserError
 from maskless.losses import cam_loss, cycle_loss, identity_loss, least_squares
+from maskless.methods.bounds import refuse_negative
 from maskless.methods.judge import Judge
 from maskless.networks.ada_lin import clip_rho
 from maskless.networks.ugatit_discriminator import UGATITDiscriminator
@@ -48,11 +48,7 @@ class UGATIT(nn.Module):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        if min(adversary, cycle, identity, cam) < 0:
-            raise UserError(
-                f"UGATIT cannot learn with adversary={adversary}, cycle={cycle}, identity={identity}, "
-                f"cam={cam}: 0 or more is wanted"
-            )
+        refuse_negative("UGATIT", adversary=adversary, cycle=cycle, identity=identity, cam=cam)
         self.adversary, self.cycle, self.identity, self.cam = adversary, cycle, identity, cam
         self.size_px = None if light else size_px
         self.g, self.f = (UGATITGenerator(filters, blocks, light, size_px, checkpointing) for _ in range(2))

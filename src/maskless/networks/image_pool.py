@@ -1,6 +1,6 @@
 """Images that a generator made some steps ago, shown to the discriminator in place of new ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -39,6 +39,12 @@ class ImagePool:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up what a checkpoint holds; on the first exchange an image goes back to its device."""
         self.images = list(state["images"]) if "images" in state else []
+
+
+def take_up(pools: Mapping[str, ImagePool], states: Sequence[Mapping[str, Any]], rank: int) -> None:
+    """Give the pools of the process `rank` what `states_of_all` has stored, of however many processes."""
+    for name, pool in pools.items():
+        pool.load_state_dict(states[rank % len(states)][name])
 
 
 def states_of_all(pools: Mapping[str, ImagePool]) -> list[dict[str, Any]]:

@@ -142,7 +142,7 @@ class BCData(Source):
     def _structure(self) -> list[str]:
         """What keeps the folder from being read as this set, before any file of it is opened."""
         if not self.path.is_dir():
-            return [f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"]
+            return [self.no_folder]
         if not self._images:
             folders = ", ".join(f"images/{name}/" for names in _FOLDERS.values() for name in names)
             return [f"{self.path} holds no PNG in {folders}, so it is not {self.name}. {self.how_to_get}"]

@@ -135,7 +135,7 @@ class CoNSeP(Source):
 
     def _not_there(self) -> str:
         if not self.path.is_dir():
-            return f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
+            return self.no_folder
         return (
             f"{self.path} holds no train_1.png or the like in Train/Images/, no test_1.png or the like in "
             f"Test/Images/, so it is not {self.name}. {self.how_to_get}"

@@ -147,7 +147,7 @@ class DeepLIIF(Source):
     def _structure(self) -> list[str]:
         """What keeps the folder from being read as this set, before any file of it is opened."""
         if not self.path.is_dir():
-            return [f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"]
+            return [self.no_folder]
         twice = [names for names in _FOLDERS.values() if all((self.path / name).is_dir() for name in names)]
         if twice:
             return [f"{self.path} holds both {sample}/ and {full}/: keep one" for sample, full in twice]

@@ -144,9 +144,7 @@ class Ki67Breast(Source):
 
     def _check(self) -> None:
         if not self.path.is_dir():
-            raise UserError(
-                f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
-            )
+            raise UserError(self.no_folder)
         if not self._names:
             raise UserError(
                 f"{self.path} holds no folder with base.png, markers.csv and mask-gt.png, so it is not "

@@ -107,9 +107,7 @@ class Ki67Net(Source):
 
     def _check(self) -> None:
         if not self.path.is_dir():
-            raise UserError(
-                f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
-            )
+            raise UserError(self.no_folder)
         if not self._images:
             raise UserError(
                 f"{self.path} holds no PNG in images/train/, images/val/ or images/test/, so it is not "

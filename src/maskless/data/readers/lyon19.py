@@ -127,9 +127,7 @@ class LYON19(Source):
 
     def _check(self) -> None:
         if not self.path.is_dir():
-            raise UserError(
-                f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
-            )
+            raise UserError(self.no_folder)
         if not self._images:
             raise UserError(
                 f"{self.path} holds no image, nor does {self.path / 'images'}, so it is not {self.name}. "

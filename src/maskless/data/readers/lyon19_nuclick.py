@@ -133,9 +133,7 @@ class LYON19NuClick(Source):
 
     def _check(self) -> None:
         if not self.path.is_dir():
-            raise UserError(
-                f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
-            )
+            raise UserError(self.no_folder)
         if not self._images:
             raise UserError(
                 f"{self.path / 'images'} holds no image, so {self.path} is not {self.name}. {self.how_to_get}"

@@ -166,7 +166,7 @@ class MoNuSeg(Source):
 
     def _not_there(self) -> str:
         if not self.path.is_dir():
-            return f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
+            return self.no_folder
         return (
             f"{self.path} holds no TIFF images in {_TRAINING}/{_IMAGES}/, {_IMAGES}/ or {_TEST}/, so it is "
             f"not {self.name}. {self.how_to_get}"

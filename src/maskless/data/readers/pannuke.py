@@ -165,7 +165,7 @@ class PanNuke(Source):
     def _structure(self) -> list[str]:
         """What keeps the folder from being read as this set, by the names and headers of its files."""
         if not self.path.is_dir():
-            return [f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"]
+            return [self.no_folder]
         if not self._found:
             return [
                 f"{self.path} holds no images.npy or masks.npy in folders named fold1, fold2 or fold3, so it "

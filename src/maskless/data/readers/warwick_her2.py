@@ -153,9 +153,7 @@ class WarwickHER2(Source):
 
     def _check(self) -> None:
         if not self.path.is_dir():
-            raise UserError(
-                f"there is no folder {self.path}, where {self.name} is looked for. {self.how_to_get}"
-            )
+            raise UserError(self.no_folder)
         if not self._stored:
             raise UserError(
                 f"{self.path} holds no PNG in {_TRAIN}/, {_TEST}/ or {_MASKS}/, so it is not {self.name}. "
