@@ -132,13 +132,22 @@ def _segmenter(wanted: str, config: Config) -> Part:
 
 
 def _untrained() -> dict[str, dict[str, Any]]:
-    """The methods without training whose files say all there is to say, by name."""
+    """The methods that need no training, with what they are made of, by name."""
     found = {}
     for path in sorted((CONF / "method").glob("*.yaml")):
-        described = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if TARGET in described and "defaults" not in described and "epochs" not in described:
+        described = _read(path)
+        if TARGET in described and "epochs" not in described:
+            for entry in described.pop("defaults", []):
+                if isinstance(entry, dict):  # as /postprocess@chain: threshold
+                    for place, choice in entry.items():
+                        group, _, key = place.strip("/").partition("@")
+                        described[key] = _read(CONF / group / f"{choice}.yaml")
             found[path.stem] = described
     return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _of_other_stain(annotation: str) -> str:

@@ -141,9 +141,10 @@ class Translation(Stage):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         turns = Turns(self)
-        rate = self.lr * linear_decay(
-            self.global_step // self.steps, self.constant, self.epochs - self.constant
-        )
+        unit = 1 if self.gan.decays_by_step else self.steps
+        constant, all_steps = self.constant * self.steps, self.epochs * self.steps
+        share = linear_decay(self.global_step // unit, constant // unit, (all_steps - constant) // unit)
+        rate = self.lr * share
         for learner in (turns.generators, *turns.discriminators):
             for group in learner.param_groups:
                 group["lr"] = rate
