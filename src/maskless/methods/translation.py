@@ -247,6 +247,14 @@ class Translation(Stage):
         finally:
             release(self._translator)
 
+    def turn_round(self) -> None:
+        """Translate from the stain of the target into that of the main source from now on: F is G.
+
+        No weights of F are averaged, so that those of its last step translate.
+        """
+        self.gan.g, self.gan.f = self.gan.f, self.gan.g
+        self.averaged = None
+
     @property
     def _translator(self) -> nn.Module:
         return self.gan.g if self.averaged is None else self.averaged.network
