@@ -261,4 +261,6 @@ class DataModule(LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         main = self.sources[Role.MAIN]
         rank, world = self._rank_and_world
-        return DataLoader(WholeImages(main, main.scorable("val")[rank::world]), batch_size=None)
+        items = main.scorable("val")
+        # With fewer images than processes some look at the first one too: scores are kept by image.
+        return DataLoader(WholeImages(main, items[rank::world] or items[:1]), batch_size=None)
