@@ -202,12 +202,12 @@ class MapSegmenter:
             with self._knowing(oriented(image, together[0], rows=0, cols=1)):
                 for _, of_one_size in groupby(windows, key=lambda window: window.view.side_px):
                     while chunk := list(islice(of_one_size, self.batch)):
-                        yield from self._seen(chunk)
+                        yield from self._chunk(chunk)
 
-    def _seen(self, chunk: Sequence[Window]) -> Iterator[tuple[Window, dict[str, np.ndarray]]]:
+    def _chunk(self, windows: Sequence[Window]) -> Iterator[tuple[Window, dict[str, np.ndarray]]]:
         """Windows of one size, each with its maps."""
-        maps = self._forward(np.stack([window.pixels for window in chunk]))
-        for k, window in enumerate(chunk):
+        maps = self._forward(np.stack([window.pixels for window in windows]))
+        for k, window in enumerate(windows):
             height, width = window.shape
             yield window, {name: of[k][..., :height, :width] for name, of in maps.items()}
 
