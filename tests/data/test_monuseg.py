@@ -132,7 +132,10 @@ def test_regions_without_a_pixel_are_left_out_and_named(tmp_path: Path) -> None:
     assert source.problems() == []
     (remark,) = source.extra()
     assert f"{MONUSEG_TRAINING[0]}.xml: 4 of 6 outlines without a pixel" in remark
-    assert "region 2 (line 13) with 0 vertices, region 3 (line 17) with 2 vertices, region 4 (line 23) and 1" in remark
+    assert (
+        "region 2 (line 13) with 0 vertices, region 3 (line 17) with 2 vertices, region 4 (line 23) and 1"
+        in remark
+    )
 
 
 @pytest.mark.parametrize(
