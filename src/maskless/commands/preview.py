@@ -33,7 +33,8 @@ def draw(
     """PNGs of the first images of each part, and what was drawn how, in sentences.
 
     PART_ID.png has the truth, with counts by class below it; with a `labeller`, PART_ID_labels.png the labels
-    that it makes. `found` has the classes there are. Raises UserError if the folder cannot be made or written to.
+    that it makes. `found` has the classes there are. Raises UserError if the folder cannot be made or written
+    to.
     """
     colours = colour_names([word for counted in found.values() for word in counted.classes])
     try:

@@ -43,8 +43,9 @@ def cluster_label(
     numbers (N, 2); `edges` those of the points' Voronoi cells, bool (H, W). With `inside`, bool (H, W), only
     pixels for which it is true are in a cluster. The other arguments are explained in `PointLabels`.
 
-    Of three clusters of colour and distance, the one with most of the points is nucleus, refined in each cell; of the others the one with fewer pixels near the points is background, where it is
-    not nucleus nor within 10 px of a point.
+    Of three clusters of colour and distance, the one with most of the points is nucleus, refined in each
+    cell; of the others the one with fewer pixels near the points is background, where it is not nucleus nor
+    within 10 px of a point.
     """
     distance = clipped_distance(points, edges.shape, distance_px)
     kept = np.ones(edges.shape, bool) if inside is None else inside

@@ -138,9 +138,11 @@ class TrainingSet(Dataset):
         """The sample with its labeller's target in place of what that is made of."""
         if self.labeller is None or role is not Role.MAIN:
             return sample
-        kept = {s: v for s, v in sample.signals.items() if s in (Signal.IMAGE, Signal.REGION)}
-        kept.update(labelled(self.labeller, sample.signals))
-        return Sample(sample.item, kept, sample.mpp, sample.power)
+        kept = Sample(sample.item, dict(sample.signals), sample.mpp, sample.power)
+        for signal in set(kept.signals) - {Signal.IMAGE, Signal.REGION}:
+            del kept.signals[signal]
+        kept.signals.update(labelled(self.labeller, sample.signals))
+        return kept
 
 
 def _where_all_are(source: Source) -> str:

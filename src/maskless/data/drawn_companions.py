@@ -49,18 +49,20 @@ def uneven(files: Mapping[Path, frozenset[Signal]]) -> list[str]:
 def read(path: Path, size: Size, conventions: Conventions, wanted: Collection[Signal]) -> dict[Signal, Any]:
     """The wanted signals of a drawing; read alone, without nuclei, if the size of its image is not known.
 
-    Instances are numbered by the outlines of the file, and classes go by their ids; where no instances are
-    wanted, by points. Raises UserError for outlines that all lie outside the image, and as `placed` does.
+    Instances are numbered by the outlines of the file, and classes go by their ids; without outlines, by
+    points. Raises UserError for outlines that all lie outside the image, and as `placed` does.
     """
     drawing = read_drawing(path)
     found: dict[Signal, Any] = {}
     if Signal.REGION in wanted:
         found[Signal.REGION] = region(drawing, conventions.areas, size or (0, 0))
     table = placed(path, _points(drawing, conventions), size)
+    by_ids = bool(_words_of_nuclei(drawing, conventions))
     if Signal.POINTS in wanted:
         found[Signal.POINTS] = table.points
+    if Signal.CLASSES in wanted and not by_ids:
         found[Signal.CLASSES] = {k: word for k, word in enumerate(table.classes or ()) if word}
-    if Signal.INSTANCES in wanted:
+    if Signal.INSTANCES in wanted or (Signal.CLASSES in wanted and by_ids):
         labels = found[Signal.INSTANCES] = _instances(path, drawing, size, conventions)
         words = {
             k: conventions.named(outline.word)

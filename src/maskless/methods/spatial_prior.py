@@ -139,8 +139,8 @@ class SpatialPrior(Stage):
         self.pools = {"s": ImagePool(pool), "r": ImagePool(pool)}
 
     def prior_masks(self, prior: Mapping[Signal, Tensor]) -> Tensor:
-        """The masks (B, H, W) of a batch of the prior as D_S sees them: 1 where a nucleus is, inside the region
-        in which it is annotated."""
+        """The masks (B, H, W) of a batch of the prior as D_S sees them: 1 where there is a nucleus, in the
+        region that is annotated."""
         instances, region = prior.get(Signal.INSTANCES), prior.get(Signal.REGION)
         if instances is None:
             return prior[Signal.MASK] if region is None else prior[Signal.MASK] * (region > 0)
