@@ -1,4 +1,4 @@
-"""Annotation outside the region changes no loss and no gradient, of any method that learns from annotation."""
+"""Annotation outside the region changes no loss and no gradient, of any method that learns from it."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,7 @@ PLAIN = {
     "crop_px": SIDE,
 }
 UNET = {**PLAIN, "lr": 1e-3, "weight_decay": 0.0, "width": 4, "norm_momentum": 0.1}
-PIX = {**PLAIN, "lr": 1e-3, "filters": 4, "depth": 4, "dropout": 0.0}
+PIX = {**PLAIN, "lr": 1e-3, "filters": 4, "depth": 5, "dropout": 0.0}
 
 
 def spn(**options) -> SPN:
