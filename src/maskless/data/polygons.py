@@ -5,9 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+#: An outline, float (N, 2), vertices (x, y) in px; or several of one nucleus, holes wound the other way.
+Polygon = NDArray[np.float64] | Sequence[NDArray[np.float64]]
 
-def rasterise(polygons: Sequence[NDArray[np.float64]], size: tuple[int, int]) -> NDArray[np.int32]:
-    """Labels int32 (H, W) of polygons, float (N, 2) each, vertices (x, y) in px; polygon k has id k + 1.
+
+def rasterise(polygons: Sequence[Polygon], size: tuple[int, int]) -> NDArray[np.int32]:
+    """Labels int32 (H, W) of polygons; polygon k has id k + 1.
 
     Whole numbers are corners of pixels, the origin is the corner of the image: a pixel is a nucleus's where
     its centre, (column + 0.5, row + 0.5), lies inside. An outline is closed from its last vertex to its
@@ -25,15 +28,17 @@ def rasterise(polygons: Sequence[NDArray[np.float64]], size: tuple[int, int]) ->
     return labels
 
 
-def _inside(vertices: NDArray[np.float64], size: tuple[int, int]) -> tuple[slice, slice, NDArray[np.bool_]]:
+def _inside(polygon: Polygon, size: tuple[int, int]) -> tuple[slice, slice, NDArray[np.bool_]]:
     """The part of the image that a polygon lies in, and whether each pixel of that part is inside."""
-    if len(vertices) < 3:
+    rings = [polygon] if isinstance(polygon, np.ndarray) else polygon
+    rings = [ring for ring in rings if len(ring) >= 3]
+    if not rings:
         return slice(0), slice(0), np.zeros((0, 0), bool)
-    x, y = vertices.T - 0.5  # now whole numbers are the centres of pixels
+    x, y = np.concatenate(rings).T - 0.5  # now whole numbers are the centres of pixels
     (top, left), (bottom, right) = (
         np.clip(np.ceil(corner), 0, size).astype(int) for corner in ((y.min(), x.min()), (y.max(), x.max()))
     )
-    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    next_x, next_y = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings]).T - 0.5
     # An edge crosses the rows from its upper end, included, to its lower end, excluded.
     first, last = (
         np.clip(np.ceil(end), top, bottom).astype(int)
