@@ -123,7 +123,8 @@ class TiffLevels:
             self._check(series, page)
             # fillvalue: of tiles that are not stored.
             self._arrays: list[Any] = [
-                zarr.open_array(level.aszarr(fillvalue=255), mode="r") for level in series.levels
+                zarr.open_array(series.aszarr(level=level, fillvalue=255), mode="r")
+                for level in range(len(series.levels))
             ]
             y, x = series.axes.index("Y"), series.axes.index("X")
             self.sizes_px = [(int(a.shape[x]), int(a.shape[y])) for a in self._arrays]
@@ -138,9 +139,7 @@ class TiffLevels:
         samples.pop("Y"), samples.pop("X")
         if any(length > 1 for length in samples.values()) or colours not in (1, 3, 4):
             held = " x ".join(f"{n} {axis}" for axis, n in zip(series.axes, series.shape, strict=True))
-            raise UserError(
-                f"{self._path} holds {held}, where a grey or RGB image is wanted: save it as such"
-            )
+            raise UserError(f"{self._path} holds {held}, where grey or RGB is wanted: save it as that")
         if series.dtype != np.uint8:
             raise UserError(f"{self._path} holds {series.dtype} samples: save it as 8-bit RGB")
 
