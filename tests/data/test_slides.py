@@ -211,7 +211,7 @@ def test_stacks_and_other_numbers_are_refused(tmp_path: Path) -> None:
     for dtype, axes, shape in ((np.uint8, "ZYX", (3, 600, 600)), (np.uint16, "YX", (600, 600))):
         file = tmp_path / f"{axes}.ome.tif"
         tifffile.imwrite(file, np.zeros(shape, dtype), tile=(256, 256), ome=True, metadata={"axes": axes})
-        with pytest.raises(UserError, match="grey or RGB is wanted|save it as 8-bit RGB"):
+        with pytest.raises(UserError, match=r"grey or RGB is wanted|save it as 8-bit RGB"):
             Slide.open(file, mpp=0.5)
 
 
@@ -244,17 +244,13 @@ def test_the_real_slides() -> None:
 
 
 @needs_real
-def test_a_real_level_that_is_not_quite_half_as_large_is_in_its_place() -> None:
-    """The second level is 2.0005 times smaller, so that its last column is a px off if it is taken as half."""
+def test_a_real_level_that_lost_its_last_row_and_column_is_in_its_place() -> None:
+    """Its sides are 2.0005 times smaller, because the last odd row and column were dropped; it is half."""
     with Slide.open(TCGA, mpp=1.0) as slide:
-        mpp = slide.stored_mpp(2.0)
-        assert mpp == pytest.approx(2.0005, abs=1e-4)
-        assert slide.level_at(mpp) == 1
-        x, y = 4443 - 600, 3567 - 600  # the far corner
-        stored = slide.read(x, y, 280, 280, mpp).astype(float)
+        assert (slide.stored_mpp(2.01), slide.level_at(2.01)) == (2.0, 1)
+        x, y = 4443 - 601, 3567 - 601  # the far corner, where a spacing of 2.0005 is half a px off
+        stored = slide.read(x, y, 280, 280, 2.0).astype(float)
         finer = level(slide.read(x, y, 560, 560), 2).astype(float)
-        here = np.corrcoef(stored[4:-4, 4:-4].ravel(), finer[4:-4, 4:-4].ravel())[0, 1]
-        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-            moved = np.roll(finer, (dy, dx), axis=(0, 1))[4:-4, 4:-4].ravel()
-            assert np.corrcoef(stored[4:-4, 4:-4].ravel(), moved)[0, 1] < here
-        assert here > 0.95
+        shift, agreement = cv2.phaseCorrelate(stored[..., 1], finer[..., 1])
+        assert np.abs(shift).max() < 0.25
+        assert agreement > 0.8

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import openslide
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from maskless.resizing import MAX_PIXELS
 
 #: The format of OpenSlide's that is any tiled TIFF: it knows neither OME-XML nor levels below a page.
 _GENERIC = "generic-tiff"
-_ALIKE = 0.01  # the spacing of both axes, and the proportions of levels
+_OPAQUE = 0xFF000000  # of a pixel's four bytes, the last the alpha
 
 
 class Levels(Protocol):
@@ -158,7 +159,8 @@ class TiffLevels:
             pixels = np.moveaxis(pixels, 0, -1)
         if pixels.ndim == 2 or pixels.shape[-1] == 1:
             pixels = np.repeat(pixels.reshape(height_px, width_px, 1), 3, axis=2)
-        return _on_white(pixels) if pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
+        pixels = np.ascontiguousarray(pixels)
+        return _on_white(pixels) if pixels.shape[2] == 4 else pixels
 
     def close(self) -> None:
         self._file.close()
@@ -199,8 +201,10 @@ def _number(text: str | None) -> float | None:
 
 
 def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rgb, alpha = rgba[..., :3], rgba[..., 3]
-    return np.ascontiguousarray(rgb) if alpha.min() == 255 else over_white(rgb, alpha)
+    """RGBA uint8 (H, W, 4), each pixel's bytes one after the other, as seen on white."""
+    if (rgba.view("<u4") >= _OPAQUE).all():
+        return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB))
+    return over_white(rgba[..., :3], rgba[..., 3])
 
 
 def _undecodable(path: Path, level: int, x: int, y: int, error: Exception) -> str:
