@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ MOST_ENLARGED = 1.15
 
 _MASK_MPP, _MASK_PX = 8.0, (1024, 4096)  # of the picture that tissue is sought on, and its longer side
 _PICTURE_PX = 1600  # of the drawn one
-_PART_PX = 128
+_PART_PX = 16  # of what is given up of a damaged one
 _HASHED_BYTES = 2**20
 _KEY = b"maskless"
 #: Outlines of tiles, from the lowest power on, RGB.
@@ -200,24 +201,42 @@ def _between(table: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
 
 
 def _thumbnail(slide: Slide, left_out: list[str]) -> NDArray[np.uint8]:
-    """A picture of the whole slide, white where it cannot be decoded."""
+    """A picture of the whole slide, white where it cannot be decoded, of which the first place is said.
+
+    Raises UserError if nothing can be.
+    """
     longer = max(slide.width_px, slide.height_px)
     max_px = int(np.clip(longer * slide.mpp / _MASK_MPP, *_MASK_PX))
     try:
         return slide.thumbnail(max_px)
-    except UserError:
-        pass
+    except UserError as error:
+        why = error
     step = max(1.0, longer / max_px)
     canvas = np.full((round(slide.height_px / step), round(slide.width_px / step), 3), 255, np.uint8)
-    for top in range(0, canvas.shape[0], _PART_PX):
-        for left in range(0, canvas.shape[1], _PART_PX):
-            part = canvas[top : top + _PART_PX, left : left + _PART_PX]
-            x, y = round(left * step), round(top * step)
-            try:
-                part[:] = slide.read(x, y, part.shape[1], part.shape[0], slide.mpp * step)
-            except UserError as error:
-                left_out.append(str(error))
+    if not _fill(canvas, slide, step, 0, 0):
+        raise why
+    left_out.append(str(why))
     return canvas
+
+
+def _fill(canvas: NDArray[np.uint8], slide: Slide, step: float, left: int, top: int) -> bool:
+    """Read a part of a picture, quarter by quarter where it cannot be decoded; whether any of it was."""
+    height, width = canvas.shape[:2]
+    if not height or not width:
+        return False
+    try:
+        canvas[:] = slide.read(round(left * step), round(top * step), width, height, slide.mpp * step)
+    except UserError:
+        if max(height, width) <= _PART_PX:
+            return False
+        y, x = height // 2, width // 2
+        quarters = product((slice(0, y), slice(y, None)), (slice(0, x), slice(x, None)))
+        decoded = [
+            _fill(canvas[rows, columns], slide, step, left + columns.start, top + rows.start)
+            for rows, columns in quarters
+        ]
+        return any(decoded)
+    return True
 
 
 def _decoded(slide: Slide, tiles: pa.Table, tiling: Tiling, left_out: list[str]) -> pa.Table:
