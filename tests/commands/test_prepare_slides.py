@@ -10,7 +10,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from PIL import Image
 from slide_files import TISSUE, disc_image, write_aperio, write_ome
+from torch import Tensor, nn
+
+from maskless import load
+from maskless.commands import choose
+from maskless.data.images import read_image
+from maskless.data.readers.slides import Slides
+from maskless.data.readers.warwick_her2 import WarwickHER2
+from maskless.reinhard import lab_statistics
+from maskless.signals import Signal
 
 TILES = ("dataset=slides", "dataset.size_px=64", "dataset.stride_px=56")
 
@@ -45,9 +56,8 @@ def test_slides_are_indexed_and_learnt_from(cli, folder: Path, tmp_path: Path, m
     assert table.loc["a", "tiles_40x"] == table.loc["b", "tiles_40x"] > 100
     assert "c.svs" in table.loc["c", "why"]
 
-    size_px = ("method.crop_px=32", "schedule.crop_px=null")
     done = cli(
-        "train", "method=scale_attention", "preset=tiny", "method.selection=loss", *size_px, *words,
+        "train", "method=scale_attention", "preset=tiny", "method.selection=loss", "schedule.crop_px=32", *words,
         f"runs_dir={tmp_path / 'runs'}",
     )  # fmt: skip
     assert done.code == 0, done
@@ -109,3 +119,53 @@ def test_a_killed_index_goes_on_and_is_the_same(cli, folder: Path, tmp_path: Pat
     assert tables == [f"{k}.parquet" for k in "abdefg"]
     for file in whole.iterdir():
         assert (killed / file.name).read_bytes() == file.read_bytes()
+
+
+def test_patches_are_chosen_from_slides(cli, folder: Path, tmp_path: Path, monkeypatch) -> None:
+    """Only the chosen ones are written, under names that warwick_her2 reads."""
+
+    def features(_: nn.Module, images: Tensor) -> Tensor:
+        return images.mean((2, 3))
+
+    monkeypatch.setattr(choose, "resnet18", lambda weights: nn.Identity())
+    monkeypatch.setattr(choose, "resnet18_features", features)
+    (folder / "c.svs").unlink()
+    words = (*TILES, "dataset.powers=[40]", f"dataset.path={folder}")
+    assert cli("prepare", *words, "processes=1").code == 0
+    output = tmp_path / "warwick_her2" / "train"
+    done = cli("choose", *words, f"output={output}", "number=3")
+    assert done.code == 0, done
+    table = pd.read_csv(output / "choice.csv")
+    chosen = table[table.chosen]
+    assert chosen.groupby("slide").size().to_dict() == {"a": 3, "b": 3}
+    assert {f.name for f in output.glob("*.png")} == set(chosen.patch)
+    slides = Slides(folder, size_px=64, stride_px=56, powers=[40])
+    tiles = slides.items("train")
+    for name in chosen.patch:
+        slide, number = name.removesuffix(".png").split("-roi_")
+        item = [tile for tile in tiles if tile.id.startswith(f"{slide}-40x")][int(number)]
+        np.testing.assert_array_equal(
+            read_image(output / name), slides.read(item, [Signal.IMAGE])[Signal.IMAGE]
+        )
+    assert WarwickHER2(output.parent).items("train")[0].group == "a"
+
+
+def test_colours_are_taken_from_an_image_and_stored(cli, folder: Path, tmp_path: Path) -> None:
+    like = tmp_path / "like this.png"
+    Image.fromarray(disc_image(200, 200, 0.25, [(20, 20)], 12, (200, 150, 210))).save(like)
+    (folder / "c.svs").unlink()
+    words = (*TILES, f"dataset.path={folder}")
+    assert cli("prepare", *words, "processes=1").code == 0
+    done = cli(
+        "train", "method=scale_attention", "preset=tiny", "method.selection=loss", "schedule.crop_px=32",
+        "colour=reinhard", f"method.colour.like={like}", *words, f"runs_dir={tmp_path / 'runs'}",
+    )  # fmt: skip
+    assert done.code == 0, done
+    (run,) = (tmp_path / "runs" / "default").iterdir()
+    stored = yaml.safe_load((run / "config.yaml").read_text())["method"]["colour"]
+    statistics = lab_statistics(read_image(like))
+    assert stored["mean"] == pytest.approx(statistics.mean)
+    assert stored["std"] == pytest.approx(statistics.std)
+    assert "like" not in stored
+    like.unlink()  # which the run does not need any more
+    assert load(run) is not None
