@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import save_file
 
 import maskless
-from maskless.commands.export import without_beginnings
+from maskless.loading import without_beginnings
 from maskless.commands.predict_said import introduced
 from maskless.data.synthetic import render
 from maskless.errors import UserError

@@ -54,6 +54,8 @@ def opened(path: Path) -> Image.Image:
 
 def load(path: Path, picture: Image.Image) -> None:
     """Read the pixels of an opened picture to the end."""
+    if picture.format == "TIFF" and max((box[3] for _, box, *_ in picture.tile), default=0) < picture.height:
+        raise UserError(damaged(path))  # which Pillow would fill up with black
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
