@@ -11,10 +11,10 @@ import yaml
 from safetensors.torch import save_file
 
 import maskless
-from maskless.loading import without_beginnings
 from maskless.commands.predict_said import introduced
 from maskless.data.synthetic import render
 from maskless.errors import UserError
+from maskless.loading import without_beginnings
 from maskless.model_file import Header, read_header, read_weights, write_model
 from maskless.runs import Run
 

@@ -6,6 +6,7 @@ Not called `load`: a module of that name would take the place of the function `m
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
@@ -76,7 +77,7 @@ def stored_stage(spec: Any, where: str, trust: Sequence[str] = ()) -> Stage:
 def refuse_foreign_weights(spec: Any, where: str, trust: Sequence[str]) -> None:
     """Raise UserError if a stored description names weights that another package would read.
 
-    What such a package makes of a file is not known, and may be to run it; `trust` with 'pretrained' allows it.
+    What such a package makes of a file is not known, and may be to run it. 'pretrained' in `trust` allows it.
     """
     if "pretrained" not in trust:
         for weights in _foreign_weights(spec):
@@ -149,6 +150,7 @@ def as_segmenter(stage: Stage, hardware: Hardware, mpp: float | None) -> Segment
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """What a checkpoint holds, tensors and plain values. Raises UserError for any other or damaged file."""
     try:
+        _refuse_packed(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler meets in a broken or hostile file
         raise UserError(
@@ -158,3 +160,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"the checkpoint {path} is none of maskless: it holds no weights")
     return checkpoint
+
+
+def _refuse_packed(path: Path) -> None:
+    """Raise ValueError for an archive with a compressed file, which can hold any amount: PyTorch has none."""
+    if is_zipfile(path):
+        with ZipFile(path) as archive:
+            if any(file.compress_type != ZIP_STORED for file in archive.infolist()):
+                raise ValueError("a checkpoint is not compressed")

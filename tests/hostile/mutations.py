@@ -6,10 +6,11 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+Way = Callable[[bytes, np.random.Generator], bytes]
 #: Numbers that programs stumble over.
 _NUMBERS = (
     b"0", b"-1", b"1e308", b"-1e-320", b"nan", b"inf", b"255", b"65536", b"2147483648", b"4294967296",
@@ -17,9 +18,10 @@ _NUMBERS = (
 )  # fmt: skip
 #: What has a meaning in one text format or another.
 _PIECES = (
-    b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\\ud800", b"<", b"&", b"&lol;", b"<!DOCTYPE a [", b"'", b'"', b"\n", b",,", b"{", b"}",
-    b"[" * 3000, b"{a: " * 3000, b'{"a":' * 3000, b"<a>" * 3000, b"*a", b"&a ", b"!!python/object:os.system ", b"../../",
-    b"null", b"[]", b"{}", b"~", b": ", b"- ", b"_target_: os.system\n",
+    b"\0", b"\xff\xfe", b"\xed\xa0\x80", b"\\ud800", b"<", b"&", b"&lol;", b"<!DOCTYPE a [", b"'", b'"',
+    b"\n", b",,", b"{", b"}", b"[" * 3000, b"{a: " * 3000, b'{"a":' * 3000, b"<a>" * 3000, b"*a", b"&a ",
+    b"!!python/object:os.system ", b"../../", b"null", b"[]", b"{}", b"~", b": ", b"- ",
+    b"_target_: os.system\n",
 )  # fmt: skip
 _WORDS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
 
@@ -31,7 +33,9 @@ def mutated(data: bytes, kind: str, rng: np.random.Generator) -> bytes:
     that the change comes through to what reads the content.
     """
     if kind == "gz":
-        return gzip.compress(mutated(gzip.decompress(data), "json", rng)) if rng.random() < 0.5 else _some(data, _OF_BYTES, rng)
+        if rng.random() < 0.5:
+            return _some(data, _OF_BYTES, rng)
+        return gzip.compress(mutated(gzip.decompress(data), "json", rng))
     if kind == "zip" and rng.random() < 0.5:
         return _in_archive(data, rng)
     if kind == "safetensors" and rng.random() < 0.5:
@@ -43,7 +47,7 @@ def mutated(data: bytes, kind: str, rng: np.random.Generator) -> bytes:
     return _with_checksums(changed) if kind == "png" and rng.random() < 0.5 else changed
 
 
-def _some(data: bytes, ways: tuple[Callable[[bytes, np.random.Generator], bytes], ...], rng: np.random.Generator) -> bytes:
+def _some(data: bytes, ways: Sequence[Way], rng: np.random.Generator) -> bytes:
     for _ in range(rng.integers(1, 4)):
         data = ways[rng.integers(len(ways))](data, rng)
     return data
@@ -147,7 +151,7 @@ def _with_checksums(data: bytes) -> bytes:
 
 
 def _in_archive(data: bytes, rng: np.random.Generator) -> bytes:
-    """An archive of which one file is changed, and the archive whole; as PyTorch has it, that is not packed."""
+    """An archive of which one file is changed, the rest as it was: not packed, as PyTorch has it."""
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(made, "w") as new:
         names = old.namelist()

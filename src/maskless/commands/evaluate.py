@@ -102,7 +102,9 @@ def _of_run(
             raise UserError(
                 f"{run.path} ends in a segmenter with a post-processing of its own: leave out postprocess="
             )
-        segmenter.chain = stored_stage(stored["method"], str(run.path), config["trust"]).chain  # refuses a misfit
+        segmenter.chain = stored_stage(
+            stored["method"], str(run.path), config["trust"]
+        ).chain  # refuses a misfit
     if search:
         search.chain_of(segmenter, source)
         refuse_other_data(run, source, given=bool(config.get("dataset")))

@@ -107,6 +107,4 @@ def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
 
 def _kept(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
     """The label map with these nuclei alone, under the ids that they have."""
-    keep = np.zeros(int(instances.max(initial=0)) + 1, dtype=bool)
-    keep[ids] = True
-    return np.where(keep[instances], instances, 0)
+    return np.where(np.isin(instances, ids), instances, 0)
