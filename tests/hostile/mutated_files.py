@@ -1,9 +1,9 @@
 """Read files that were changed at random, and print what came of it.
 
-`python mutated_files.py RUN FIRST COUNT [KINDS]`: RUN is a trained run. Each of COUNT seeds from FIRST on changes
-a small file, of each kind in turn (KINDS names some, a,b,c), and gives the same file at any time. It is a process
-of its own, so that a decoder that brings it down, that never comes back or that takes all memory is found out
-as well.
+`python mutated_files.py RUN FIRST COUNT [KINDS]`: RUN is a trained run. Each of COUNT seeds from FIRST on
+changes a small file, of each kind in turn (KINDS names some, a,b,c), and gives the same file at any time.
+It is a process of its own, so that a decoder that brings it down, that never comes back or that takes all
+memory is found out as well.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What others hand on (runs, models, folders of results) runs nothing, and writes nothing outside of the output."""
+"""What others hand on (runs, models, results) runs nothing, and writes nothing outside of the output."""
 
 import json
 import shutil
@@ -44,7 +44,7 @@ def refused(refusal, copied, images):
 
 def edit(run: Path, **changes: object) -> None:
     file = run / "config.yaml"
-    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **changes}))
+    file.write_text(yaml.safe_dump({**yaml.safe_load(file.read_text()), **changes}, sort_keys=False))
 
 
 # -- nothing is run ------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_what_a_training_began_from_is_neither_downloaded_nor_looked_for(monkeyp
 
 
 def test_the_name_of_a_source_leads_nowhere(refused, copied, tmp_path, cli):
-    folder = write_folder(tmp_path / "mine", ["a", "b"])
+    folder = write_folder(tmp_path / "mine", ["a", "b", "c", "d", "e", "f"])
     words = ["dataset=folder", f"dataset.path={folder}"]
     assert cli("evaluate", f"run={copied}", *words, "part=test").code == 0
     scored = copied / "scored.json"
@@ -189,10 +189,10 @@ def test_the_record_of_a_prediction_leads_nowhere(images, tmp_path, cli):
     assert not (out / "lyon19.csv").exists()
 
 
-def test_the_name_of_a_model_leads_nowhere(tmp_path, cli, monkeypatch):
+def test_the_name_of_a_model_leads_nowhere(floor, tmp_path, cli, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    threshold = yaml.safe_load(Path(__file__).parents[2].joinpath("conf/method/threshold.yaml").read_text())
-    header = Header("../../../escaped\0/x", threshold, None, (), "none", "MIT")
+    method = yaml.safe_load((floor / "config.yaml").read_text())["method"]
+    header = Header("../../../escaped\0/x", method, None, (), "none", "MIT")
     write_model(tmp_path / "evil.safetensors", header, {"x": torch.zeros(1)})
     tiles = ["dataset.size_px=64", "dataset.tiles={train: 1, val: 1, test: 1}"]
     words = ["evaluate", "model=evil.safetensors", "dataset=synthetic", *tiles, "runs_dir=runs"]

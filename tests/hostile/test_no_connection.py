@@ -1,8 +1,8 @@
 """No command goes beyond this machine unless it was asked to.
 
-Every test is watched (`no_connection` in conftest.py): a connection that any process tries fails the test that
-began it. Here is one for each command, so that none is forgotten, and a proof that the
-watch sees what it has to.
+Every test is watched (`no_connection` in conftest.py): a connection that any process tries fails the test
+that began it. Here is one for each command, so that none is forgotten, and a proof that the watch sees
+what it has to.
 """
 
 import os

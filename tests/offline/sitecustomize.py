@@ -1,8 +1,8 @@
 """Every connection beyond this machine is refused, and leaves a mark in the file that NETWORK_MARK names.
 
-Python imports a module of this name when it starts, so that a process that finds this folder in its PYTHONPATH
-is watched from its first line, and so is every process that it starts. conftest.py runs it for the tests
-themselves.
+Python imports a module of this name when it starts, so that a process that finds this folder in its
+PYTHONPATH is watched from its first line, and so is every process that it starts. conftest.py runs it for
+the tests themselves.
 """
 
 import os
