@@ -19,11 +19,11 @@ _MOST_DEEP = 20
 def refuse_malformed(data: bytes, most_bytes: int) -> None:
     """Raise ValueError for a file whose tags do not fit together, or that unpacks to more than `most_bytes`.
 
-    What is no file of MATLAB 5 to 7.2 is left to others.
+    A file of MATLAB 4 or of 7.3 is left to others.
     """
-    order = {b"IM": "<", b"MI": ">"}.get(data[126:128])
-    if order is None:
-        return
+    if len(data) < _HEADER_BYTES or 0 in data[:4] or data[125 if data[126:127] == b"I" else 124] == 2:
+        return  # as SciPy tells them apart
+    order = "<" if data[126:128] == b"IM" else ">"
     left = most_bytes
     for kind, content in _elements(memoryview(data)[_HEADER_BYTES:], order):
         if kind == _COMPRESSED:
