@@ -11,10 +11,10 @@ import yaml
 from safetensors.torch import save_file
 
 import maskless
-from maskless.commands.export import without_beginnings
 from maskless.commands.predict_said import introduced
 from maskless.data.synthetic import render
 from maskless.errors import UserError
+from maskless.loading import without_beginnings
 from maskless.model_file import Header, read_header, read_weights, write_model
 from maskless.runs import Run
 
@@ -221,7 +221,7 @@ def test_hostile_headers_and_weights_are_refused(model, tmp_path):
         maskless.load(deep)
     header, weights = read_header(model), read_weights(model)
     for spec, said in (
-        ({"_target_": "maskless.inference.records.Records"}, "no method"),
+        ({"_target_": "maskless.inference.records.Records"}, "nothing that it can be made of"),
         ({**header.method, "width": 10**6}, "cannot be built"),
     ):
         write_model(tmp_path / "x.safetensors", Header(**{**vars(header), "method": spec}), weights)

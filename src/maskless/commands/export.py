@@ -8,13 +8,10 @@ from typing import Any
 from maskless import __version__
 from maskless.commands.compose import Config
 from maskless.errors import UserError
-from maskless.loading import load_stage
+from maskless.loading import load_stage, without_beginnings
 from maskless.model_file import SUFFIX, Header, write_model
 from maskless.runs import Run
 from maskless.signals import Role
-
-#: Arguments of stages that say where their first weights come from: perhaps a file of this machine.
-_BEGINNINGS = ("encoder_weights",)
 
 
 def run(config: Config) -> None:
@@ -47,13 +44,6 @@ def run(config: Config) -> None:
             f"{hashes} of the images that it has learnt from are in it by a hash of their file, so that "
             "tables can mark what it has seen; names, places and pixels are not"
         )
-
-
-def without_beginnings(method: Any) -> Any:
-    """The description of a method that needs no file beside its weights, whatever it began from."""
-    if not isinstance(method, Mapping):
-        return method
-    return {k: None if k in _BEGINNINGS else without_beginnings(value) for k, value in method.items()}
 
 
 def _told(data: Mapping[str, Any]) -> tuple[str, ...]:

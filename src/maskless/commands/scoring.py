@@ -21,6 +21,7 @@ from maskless.report.structure import structure_told
 from maskless.report.summary import summary
 from maskless.runs import TRANSLATIONS, Run
 from maskless.segmenter import Segmenter
+from maskless.stored import inside
 from maskless.writers.labels import write_label_png
 
 Rows = list[dict[str, Any]]
@@ -44,7 +45,7 @@ def score_into(
     translated/IMAGE.jpg.
     """
     label = run.label(describe(source))
-    folder = run.path / "predictions" / label / part
+    folder = inside(run.path, "predictions", label, part)
     if predictions:
         folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []

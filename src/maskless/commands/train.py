@@ -27,7 +27,7 @@ from maskless.data.transforms import Pipeline
 from maskless.errors import UserError, did_you_mean
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
-from maskless.loading import as_segmenter, read_checkpoint
+from maskless.loading import as_segmenter, read_checkpoint, refuse_foreign_weights
 from maskless.methods.stage import LAST, LOSS, Stage
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
@@ -105,6 +105,7 @@ def _stored(run: Run, config: Config) -> Config:
     today = (*OF_TODAY, "hardware") if moved else OF_TODAY
     stored = {**run.config, **{key: config[key] for key in today}}
     refuse_misfits("train", stored)
+    refuse_foreign_weights(stored["method"], str(run.path), stored["trust"])
     if run.checkpoint("last").is_file():
         read_checkpoint(run.checkpoint("last"))
     return stored

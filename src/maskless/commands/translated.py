@@ -15,7 +15,7 @@ from maskless.build import TARGET, resolve
 from maskless.commands.compose import Config
 from maskless.commands.objects import name_of
 from maskless.errors import UserError, did_you_mean
-from maskless.loading import build_stage, load_stage, model_stage
+from maskless.loading import build_stage, load_stage, model_stage, stored_stage, without_beginnings
 from maskless.methods.stage import Stage
 from maskless.methods.translation import Translation
 from maskless.model_file import model_path, read_header, shipped
@@ -80,7 +80,7 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
     chosen = {key: word for key, word in (run.config.get("choices") or {}).items() if key in _NAMED}
     config["choices"] = {**config["choices"], "method": "translation", **chosen}
     part = wrap_segmenter(config)
-    stage = build_stage(config["method"], config["trust"])
+    stage = stored_stage(config["method"], str(run.path), config["trust"])
     inner = "then."
     weights = {k: v for k, v in translator.state_dict().items() if part is None or not k.startswith(inner)}
     weights |= {inner + name: value for name, value in (part.weights if part else {}).items()}
@@ -123,7 +123,7 @@ def _segmenter(wanted: str, config: Config) -> Part:
     learnt = frozenset({*run.config["method"].get("trained_on", ()), *stage.trained_on, *run.learnt_from})
     return Part(
         name_of(run.config, "method"),
-        run.config["method"],
+        without_beginnings(run.config["method"]),
         stage.state_dict(),
         run.config.get("mpp"),
         learnt,

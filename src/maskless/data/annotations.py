@@ -17,6 +17,8 @@ from shapely.geometry import shape
 
 from maskless.errors import UserError, did_you_mean
 
+#: The longest text, unpacked: some two million points as QuPath writes them, each of which takes 1 kB then.
+MOST_BYTES = 2**29
 _AREAS = ("Polygon", "MultiPolygon")
 _NO_AREAS = ("Point", "MultiPoint", "LineString", "MultiLineString")
 #: What QuPath exports beside annotations when all objects are selected: results, which limit nothing.
@@ -156,8 +158,16 @@ def _annotations(path: Path) -> Iterator[tuple[str, Any, dict[str, Any]]]:
 
 def _content(path: Path) -> Any:
     try:
-        data = path.read_bytes()
-        return _parsed(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            with gzip.open(file) if packed else file as stream:
+                data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:  # a small .gz can hold any amount
+            raise UserError(
+                f"{path} holds more than {MOST_BYTES // 2**20} MiB of text: export fewer objects at a time"
+            )
+        return _parsed(data)
     except IsADirectoryError as error:
         raise UserError(f"{path} is a folder, where a GeoJSON file is expected") from error
     except FileNotFoundError as error:
@@ -221,11 +231,12 @@ def _name(properties: dict[str, Any]) -> str:
 
 def _numbered(names: list[str]) -> list[str]:
     """The names, each once: 'Tumor', 'Tumor (2)', ..."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    last: dict[str, int] = {}
     for name in names:
-        candidate, k = name, 1
+        candidate, k = name, last.get(name, 1)
         while candidate in found:
             k += 1
             candidate = f"{name} ({k})"
-        found.append(candidate)
-    return found
+        found[candidate], last[name] = None, k
+    return list(found)

@@ -1,12 +1,15 @@
 """Polygons drawn around nuclei, as a label image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 #: An outline, float (N, 2), vertices (x, y) in px; or several of one nucleus, holes wound the other way.
 Polygon = NDArray[np.float64] | Sequence[NDArray[np.float64]]
+#: Crossings of an outline with rows that are held at a time.
+_CHUNK = 2**20
 
 
 def rasterise(polygons: Sequence[Polygon], size: tuple[int, int]) -> NDArray[np.int32]:
@@ -45,11 +48,23 @@ def _inside(polygon: Polygon, size: tuple[int, int]) -> tuple[slice, slice, NDAr
         for end in (np.minimum(y, next_y), np.maximum(y, next_y))
     )
     crossings = last - first
-    edge = np.repeat(np.arange(len(x)), crossings)
-    row = np.arange(len(edge)) - np.repeat(np.cumsum(crossings) - crossings, crossings) + first[edge]
-    crossing = x[edge] + (row - y[edge]) * (next_x - x)[edge] / (next_y - y)[edge]
-    column = np.clip(np.ceil(crossing), left, right).astype(int)
     # How often the outline winds around a pixel: the crossings to its left, downward minus upward.
     winding = np.zeros((bottom - top, right - left + 1), np.int32)
-    np.add.at(winding, (row - top, column - left), np.where((next_y > y)[edge], 1, -1))
+    for edges in _chunks(crossings):
+        edge = np.repeat(np.arange(len(x))[edges], crossings[edges])
+        begins = np.cumsum(crossings[edges]) - crossings[edges]
+        row = np.arange(len(edge)) - np.repeat(begins, crossings[edges]) + first[edge]
+        crossing = x[edge] + (row - y[edge]) * (next_x - x)[edge] / (next_y - y)[edge]
+        column = np.clip(np.ceil(crossing), left, right).astype(int)
+        np.add.at(winding, (row - top, column - left), np.where((next_y > y)[edge], 1, -1))
     return slice(top, bottom), slice(left, right), np.cumsum(winding, axis=1)[:, :-1] != 0
+
+
+def _chunks(crossings: NDArray[np.int64]) -> Iterator[slice]:
+    """The edges in order, together: as many as cross about `_CHUNK` rows.
+
+    An outline of a million vertices can zigzag over the whole image: it has a few thousand million crossings.
+    """
+    chunk = np.cumsum(crossings) // _CHUNK
+    starts = np.flatnonzero(np.diff(chunk, prepend=-1))
+    return (slice(a, b) for a, b in pairwise([*starts.tolist(), len(crossings)]))

@@ -11,6 +11,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
 from maskless.data.source import Source
+from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.methods.stage import LAST, LOSS, Stage
 from maskless.runs import Run
@@ -18,6 +19,7 @@ from maskless.signals import Role, Signal
 from maskless.training.atomic_checkpoints import AtomicCheckpoints
 from maskless.training.callbacks import (
     Address,
+    Begun,
     Best,
     Epochs,
     LastCheckpoint,
@@ -97,6 +99,8 @@ def train_stage(
         callbacks.append(LeastLoss(best, epochs, stage.selection_from))
     elif stage.selection != LAST and sources[Role.MAIN].scorable("val"):
         callbacks.append(Best(best, stage.selection))
+    begun = Begun()
+    callbacks.append(begun)
     # The last, so that it stores what the others have just learnt.
     callbacks.append(LastCheckpoint(run.checkpoint("last", part), data, checkpoint_every))
     if progress:
@@ -122,6 +126,13 @@ def train_stage(
         trainer.fit(stage, data, ckpt_path=last if resume else None, weights_only=True)
     except ProcessRaisedException as error:
         raise (user_error_of(error) or error) from error
+    except Exception as error:
+        if not resume or begun.begun or isinstance(error, UserError):
+            raise
+        why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        raise UserError(
+            f"the checkpoint {last} is of another training, or damaged ({why}): get it again, or train anew"
+        ) from error
     except SystemExit as error:  # what Lightning makes of Ctrl-C, and of the SIGTERM of a scheduler
         raise KeyboardInterrupt(f"interrupted: maskless train resume={run.path} goes on with it") from error
     load_best(stage, run, part)
