@@ -112,7 +112,7 @@ def _traced(network: _Graph, size: tuple[int, int], *, dynamic: bool) -> bytes:
     shown = torch.zeros(2, *size, 3, dtype=torch.uint8)
     with torch.no_grad():
         network(shown)  # says the names
-    file = io.BytesIO()
+    file: Any = io.BytesIO()  # which torch takes, and does not say
     axes = {0: "batch", 1: "height", 2: "width"} if dynamic else {0: "batch"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing in general; what it may miss, other sizes find
@@ -128,7 +128,8 @@ def _traced(network: _Graph, size: tuple[int, int], *, dynamic: bool) -> bytes:
             do_constant_folding=False,
             dynamo=False,
         )
-    return file.getvalue()
+    graph: bytes = file.getvalue()
+    return graph
 
 
 def _difference(runtime: Any, graph: bytes, network: _Graph, size: tuple[int, int]) -> float:

@@ -4,7 +4,7 @@ import importlib.util
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,8 +81,8 @@ class _Session:
 
         if rows:
             columns = list(rows[0])
-            table = wandb.Table(columns=columns, data=[[row[column] for column in columns] for row in rows])
-            self.run.log({"scores": table})
+            data: list[Iterable[Any]] = [[row[column] for column in columns] for row in rows]
+            self.run.log({"scores": wandb.Table(columns=[*columns], data=data)})
         for row in rows:
             name = "/".join(str(row[key]) for key in ("source", "split", "metric", "definition"))
             self.run.summary[name] = row["mean"]
