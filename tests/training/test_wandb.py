@@ -78,16 +78,22 @@ def test_two_jobs_of_a_sweep_at_one_time_are_two_runs_and_nobody_is_called(tmp_p
         assert steps(logged) == [3, 6] == [int(row["step"]) for row in run.metrics]
         for row, recorded in zip(rows, run.metrics, strict=True):
             assert row["supervised/loss"] == pytest.approx(float(recorded["loss"]))
-        panels = [row["supervised/panel 1"] for row in logged.history if "supervised/panel 1" in row]
+        panels = [
+            row["supervised/panel 1/path"] for row in logged.history if "supervised/panel 1/path" in row
+        ]
         assert len(panels) == 2  # of the first epoch and of the last
-        picture = np.asarray(Image.open(logged.folder / "files" / panels[-1]["path"]))
+        picture = np.asarray(Image.open(logged.folder / "files" / panels[-1]))
         # Input, foreground, boundary, instances, truth, errors below their titles.
         assert picture.shape == (24 + 64, 6 * 64 + 5 * 4, 3)
-        (shown,) = [row["scores"] for row in logged.history if "scores" in row]
-        table = json.loads((logged.folder / "files" / shown["path"]).read_text())
+        (shown,) = [row["scores/path"] for row in logged.history if "scores/path" in row]
+        table = json.loads((logged.folder / "files" / shown).read_text())
         assert table["columns"] == ["source", "split", "metric", "definition", "mean", "images"]
-        (dice,) = [row for row in table["data"] if row[2] == "dice"]
-        values = [float(row["value"]) for row in run.scores if row["metric"] == "dice"]
+        (dice,) = [row for row in table["data"] if row[2:4] == ["dice", "foreground"]]
+        values = [
+            float(row["value"])
+            for row in run.scores
+            if (row["metric"], row["definition"]) == ("dice", "foreground")
+        ]
         assert dice[:2] == ["synthetic", "val"]
         assert dice[4:] == [pytest.approx(np.mean(values)), 2]
         assert logged.summary["synthetic/val/dice/foreground"] == pytest.approx(np.mean(values))
