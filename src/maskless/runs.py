@@ -16,6 +16,7 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     structure.csv   rows an image that was translated: nuclei kept, vanished, appeared, and how far moved
     scored.json     which sources were scored, beside the run's own
     predictions/    label maps, uint16 PNG; translated/IMAGE.jpg beside them of what was translated first
+    wandb.json, wandb/, tensorboard/   what a logger was told, if there is one
     figures/        pictures for the report; sheets/STAGE-epoch-0005.png of what a stage made in training
     log.txt         what was logged, and the traceback of a failure
 """

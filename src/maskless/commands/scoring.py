@@ -74,6 +74,20 @@ def mean_of(rows: Sequence[dict[str, Any]], metric: str) -> float | None:
     return found[0] if found else None
 
 
+def table_of(rows: Sequence[Mapping[str, Any]]) -> Rows:
+    """Of rows of scores.csv a row a source, part, metric and definition: the mean, and of how many images."""
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for row in rows:
+        key = tuple(str(row[name]) for name in ("source", "split", "metric", "definition"))
+        groups.setdefault(key, []).append(float(row["value"]))
+    return [
+        dict(zip(("source", "split", "metric", "definition"), key, strict=True))
+        | {"mean": found[0], "images": found[2]}
+        for key, values in groups.items()
+        if (found := summary(values))
+    ]
+
+
 def print_structure(rows: Sequence[Mapping[str, Any]]) -> None:
     """What translations have kept, a sentence a comparison: means over images."""
     for told in structure_told(rows):

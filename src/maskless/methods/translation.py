@@ -54,6 +54,10 @@ class Translation(Stage):
 
     needs = frozenset({Need(Signal.IMAGE), Need(Signal.IMAGE, Role.TARGET)})
     gives = frozenset({TRANSLATED, "darkness"})
+    not_in_graph = (
+        "statistics of the whole image, which its windows share",
+        "what segments the translation, which is to be exported itself",
+    )
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class Translation(Stage):
         augment_target: Spec | None = None,
         **stage: Any,
     ) -> None:
-        self.multiple_px = gan.multiple_px
+        self.multiple_px, self.graph_px = gan.multiple_px, gan.size_px
         if gan.size_px:
             overlap_px = min(stage.get("overlap_px", gan.size_px // 2), gan.size_px // 2)
             stage = {**stage, "window_px": gan.size_px, "overlap_px": overlap_px}
@@ -219,6 +223,10 @@ class Translation(Stage):
             return translated
         darkness = np.stack([stains(image)[..., 0] for image in self.drawn(made).cpu().numpy()])
         return {**translated, "darkness": torch.from_numpy(darkness.astype(np.float32))}
+
+    def graph_maps(self, images: Tensor) -> dict[str, Tensor]:
+        """`translated` alone: the rest is not the network's."""
+        return {TRANSLATED: self.pixels(self._translate(images)).clamp(0, 1)}
 
     def segmenter(
         self,

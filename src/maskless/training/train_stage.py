@@ -31,6 +31,8 @@ from maskless.training.callbacks import (
 )
 from maskless.training.collapse import Collapse
 from maskless.training.health import Healthy
+from maskless.training.loggers.listener import Listener
+from maskless.training.loggers.tracking import Tracking
 from maskless.training.prior_statistics import PriorStatistics
 from maskless.training.probes import Probes
 from maskless.training.process_errors import user_error_of
@@ -56,12 +58,14 @@ def train_stage(
     checkpoint_every: int = 100,
     resume: bool = False,
     progress: bool = True,
+    tracking: Tracking | None = None,
 ) -> None:
     """Fit `stage` on the training part, choose on the validation part, leave checkpoints in `run`.
 
     `part` is what it is called in `run` if a later stage follows; `left` has the folders of the maps that an
     earlier one left; `mpp` is the pixel spacing to train at, if not the source's own. With `resume` it goes
-    on from its last checkpoint, exactly. Afterwards `stage` holds the best weights.
+    on from its last checkpoint, exactly. `tracking` is told of each epoch. Afterwards `stage` holds the best
+    weights.
     """
     data = DataModule(
         sources,
@@ -83,7 +87,7 @@ def train_stage(
     hardware.prepare(stage)
     probes = Probes(data, name)
     epochs, best = Epochs(run, data, name, probes), run.checkpoint("best", part)
-    statistics = PriorStatistics(run, data, name)
+    statistics, every = PriorStatistics(run, data, name), min(5, max(1, stage.epochs // 10))
     callbacks: list[Callback] = [
         Quiet(),
         Address(data, seed, name),
@@ -92,7 +96,7 @@ def train_stage(
         probes,
         epochs,
         statistics,
-        Sheets(run, data, name, every=min(5, max(1, stage.epochs // 10))),
+        Sheets(run, data, name, every),
         Collapse(run, name, part, statistics, probes),
     ]
     if stage.selection == LOSS:
@@ -101,6 +105,8 @@ def train_stage(
         callbacks.append(Best(best, stage.selection))
     begun = Begun()
     callbacks.append(begun)
+    if tracking is not None:
+        callbacks.append(Listener(tracking, run, name, every))
     # The last, so that it stores what the others have just learnt.
     callbacks.append(LastCheckpoint(run.checkpoint("last", part), data, checkpoint_every))
     if progress:
