@@ -82,9 +82,7 @@ def test_rows_by_their_header(tmp_path: Path) -> None:
     assert read_rows(tmp_path / "scores.csv", ["b"]) == [{"a": "1", "b": "2\n3"}]
 
 
-@pytest.mark.parametrize(
-    "parts", [("..", "x"), ("a", "..", "..", "x"), ("/tmp/x",), ("a", "/x"), ("link", "x")]
-)
+@pytest.mark.parametrize("parts", [("..", "x"), ("a", "..", "..", "x"), ("/x",), ("a", "/x"), ("link", "x")])
 def test_a_path_that_leads_out(tmp_path: Path, parts: tuple[str, ...]) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -255,9 +255,8 @@ def at_most(seconds: float) -> Iterator[None]:
     def stop(*_: Any) -> None:
         raise TookTooLong
 
-    faulthandler.dump_traceback_later(
-        6 * seconds, exit=True
-    )  # of a decoder that does not come back to Python
+    # Of a decoder that does not come back to Python, by the clock.
+    faulthandler.dump_traceback_later(15 * seconds, exit=True)
     signal.signal(signal.SIGPROF, stop)
     signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
@@ -294,7 +293,9 @@ def all_outcomes(place: Place, seeds: Sequence[int], names: Sequence[str]) -> di
         found = outcome(read, changed, place)
         sane = found in ("read", "refused")
         counts[f"{name}: {found if sane else 'DEFECT'}"] += 1
-        defects += [] if sane else [{"seed": seed, "kind": name, "what": found}]
+        if not sane:
+            defects.append({"seed": seed, "kind": name, "what": found})
+            print(found, file=sys.stderr, flush=True)
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"defects": defects, "counts": counts, "peak_bytes": peak_bytes}
 
