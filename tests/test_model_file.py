@@ -280,3 +280,4 @@ def test_predict_takes_a_model_and_says_what_it_is(model, trained, tmp_path, cli
     np.testing.assert_array_equal(imread(tmp_path / "out" / "field.tif"), expected)
     assert "1 of 1 was done before" in cli("predict", f"run={trained}", *words).out
     assert cli("predict", f"run={trained}", f"model={model}", *words).code == 2
+    assert f"a model file is given as model={model}" in cli("evaluate", f"run={model}").err

@@ -101,6 +101,8 @@ class Run:
     def open(cls, path: str | Path) -> "Run":
         """The run at `path`. Raises UserError if there is none."""
         run = cls(Path(path))
+        if run.path.is_file():
+            raise UserError(f"{path} is a file and no run directory: a model file is given as model={path}")
         if not run.path.is_dir():
             raise UserError(f"there is no run directory {path}; give one that `maskless train` made")
         for name in ("config.yaml", "state.json"):

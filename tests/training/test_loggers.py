@@ -82,16 +82,27 @@ def test_a_training_is_the_same_bit_by_bit_whether_it_is_told_or_not(tmp_path):
     assert heard.told[-1] == ("end", True)
 
 
-@pytest.mark.parametrize("broken", ["begin", "row", "picture", "table", "end"])
-def test_a_tracker_that_fails_is_one_warning_and_the_run_is_done(tmp_path, broken):
-    heard = Heard(broken, "end")
+def test_a_tracker_that_fails_is_one_warning_and_the_run_is_done(tmp_path):
+    heard = Heard("picture", "end")
     _, run = train(tmp_path, heard)
     assert run.state["state"] == "finished"
     assert len(run.metrics) == 2
     log = (run.path / "log.txt").read_text()
     assert log.count("WARNING maskless.training.loggers.tracking") == 1
     assert "Heard has failed, and the run goes on without it: RuntimeError: no room left at" in log
-    assert [fact[0] for fact in heard.told].count(broken) == 1
+    assert [fact[0] for fact in heard.told] == ["begin", "row", "picture", "end"]
+
+
+@pytest.mark.parametrize("broken", ["begin", "row", "table", "end"])
+def test_whatever_fails_is_said_once(tmp_path, caplog, broken):
+    tracking = Tracking(Heard(broken, "end"), Run.create(tmp_path, "s", "toy", {}, [], {}), "toy")
+    with closed(tracking):
+        for step in range(3):
+            tracking.row("toy", {"step": float(step)})
+        tracking.table(TABLE)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert [fact[0] for fact in tracking.logger.told].count(broken) == 1
 
 
 def test_a_training_that_fails_ends_its_logger(tmp_path):
