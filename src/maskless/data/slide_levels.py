@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import openslide
-import zarr
 from numpy.typing import NDArray
 from openslide import OpenSlide, OpenSlideError
 from tifffile import TiffFile, TiffPage
@@ -113,6 +112,8 @@ class TiffLevels:
     """An OME-TIFF, or a tiled TIFF that OpenSlide does not open; see `Levels`. 8 bits, grey or RGB."""
 
     def __init__(self, path: Path) -> None:
+        import zarr  # slow to import, and seldom needed
+
         self._path = path
         self._file = TiffFile(path)
         try:
