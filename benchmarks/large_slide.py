@@ -20,7 +20,7 @@ _JPEG = 7
 
 
 def write_slide(path: Path, height_px: int, width_px: int, power: int = 40, tissue: float = 0.6) -> Path:
-    """An SVS of JPEG tiles, of which the share `tissue` shows tissue. Its few distinct tiles are encoded once."""
+    """An SVS of JPEG tiles, of which the share `tissue` shows tissue; like tiles are encoded once."""
     piece = render(0, 1, size_px=_PIECE_PX, power=power).image
     mask = _ellipse(-(-height_px // TILE_PX), -(-width_px // TILE_PX), tissue)
     description = f"Aperio Image Library v1.0\n{width_px}x{height_px} JPEG/RGB Q=80"

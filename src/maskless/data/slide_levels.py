@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import openslide
 from numpy.typing import NDArray
@@ -200,8 +201,10 @@ def _number(text: str | None) -> float | None:
 
 
 def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rgb, alpha = rgba[..., :3], rgba[..., 3]
-    return np.ascontiguousarray(rgb) if alpha.min() == 255 else over_white(rgb, alpha)
+    alpha = rgba[..., 3]
+    if alpha.min() < 255:
+        return over_white(rgba[..., :3], alpha)
+    return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB))  # NumPy takes a fifth of a tile's time for it
 
 
 def _undecodable(path: Path, level: int, x: int, y: int, error: Exception) -> str:
