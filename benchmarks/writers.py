@@ -179,20 +179,15 @@ def one_collection(path: Path, found: Iterator[Field]) -> Written:
 
 def label_pyramid(path: Path, found: Iterator[Field], count: int) -> Written:
     import numpy as np
-    from scipy import ndimage
 
     from maskless.writers.label_pyramid import LabelPyramid
 
     labels = np.load(path.parent / "labels.npy")
-    masks = [
-        (rows.start, cols.start, labels[rows, cols] == number)
-        for number, (rows, cols) in enumerate(ndimage.find_objects(labels), 1)
-    ]
-    height = SIDE_PX * -(-count // (len(masks) * COLUMNS))
+    height = SIDE_PX * -(-count // (int(labels.max()) * COLUMNS))
 
     def paint(pyramid: Any, field: Field) -> None:
-        for (number, _), (row, col, mask) in zip(field.outlined, masks, strict=False):
-            pyramid.paint(field.row + row, field.col + col, mask, number)
+        before, within = field.outlined[0][0] - 1, (labels > 0) & (labels <= len(field.outlined))
+        pyramid.paint(field.row, field.col, np.where(within, labels + before, 0))
 
     return streamed(LabelPyramid(path, height, SIDE_PX * COLUMNS, 10 / POWER), found, paint)
 

@@ -18,10 +18,10 @@ from maskless.writers.label_pyramid import LabelPyramid
 
 
 def written(path: Path, labels: np.ndarray, **options) -> zarr.Group:
-    """The nuclei of a label map, painted one by one."""
+    """The nuclei of a label map, painted one by one, and so in overlapping boxes."""
     with LabelPyramid(path, *labels.shape, mpp=0.5, **options) as pyramid:
         for number, (rows, cols) in enumerate(ndimage.find_objects(labels), 1):
-            pyramid.paint(rows.start, cols.start, labels[rows, cols] == number, number)
+            pyramid.paint(rows.start, cols.start, np.where(labels[rows, cols] == number, number, 0))
     return zarr.open_group(path, mode="r")
 
 
@@ -35,8 +35,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 99), height=st.integers(1, 90), width=st.integers(1, 90))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 99), height=st.integers(1, 70), width=st.integers(1, 70))
 def test_levels_are_every_second_pixel_of_what_was_painted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, height: int, width: int
 ) -> None:
@@ -59,7 +59,7 @@ def test_levels_are_every_second_pixel_of_what_was_painted(
 def test_chunks_without_a_nucleus_are_not_stored(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.zarr"
     with LabelPyramid(path, 100, 100, mpp=0.5, chunk_px=10) as pyramid:
-        pyramid.paint(16, 28, np.array([[1, 0, 1]], bool), 2**32 - 1)
+        pyramid.paint(16, 28, np.array([[1, 0, 1]]) * (2**32 - 1))
     assert {name for name in contents(path) if not name.split("/")[-1].startswith(".")} == {
         *("0/1/2", "0/1/3", "1/0/1", "2/0/0"),  # beyond, both fall between the pixels
     }
@@ -82,7 +82,7 @@ def test_it_is_whole_or_not_there(tmp_path: Path) -> None:
     (tmp_path / ".a.ome.zarr.part").mkdir()  # of a process that was killed
     (tmp_path / ".a.ome.zarr.part" / "junk").touch()
     with suppress(RuntimeError), LabelPyramid(path, 40, 40, 0.5) as pyramid:
-        pyramid.paint(0, 0, np.ones((2, 2), bool), 1)
+        pyramid.paint(0, 0, np.ones((2, 2), int))
         raise RuntimeError
     assert contents(path) == before
     assert list(tmp_path.iterdir()) == [path]
@@ -91,10 +91,10 @@ def test_it_is_whole_or_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("row", "col"), [(-1, 0), (0, 9), (10, 0)])
-def test_a_nucleus_lies_within(tmp_path: Path, row: int, col: int) -> None:
-    said = pytest.raises(ValueError, match=r"nucleus 3, 1 x 2 px .* is not within \(10, 10\)")
+def test_labels_lie_within(tmp_path: Path, row: int, col: int) -> None:
+    said = pytest.raises(ValueError, match=r"labels of 1 x 2 px .* are not within \(10, 10\)")
     with LabelPyramid(tmp_path / "a.ome.zarr", 10, 10, 0.5) as pyramid, said:
-        pyramid.paint(row, col, np.ones((1, 2), bool), 3)
+        pyramid.paint(row, col, np.ones((1, 2), int))
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -104,15 +104,16 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_slide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nuclei block by block, on slides of 1 MB and of 16 MB of labels."""
+    """Nuclei block by block, on slides of 1 MB and of 9 MB of labels."""
     monkeypatch.setattr(label_pyramid, "_HELD_BYTES", 2**19)
-    mask, peaks = np.ones((20, 20), bool), []
-    for side in (512, 2048):
+    peaks = []
+    for side in (512, 1536):
         tracemalloc.start()
         with LabelPyramid(tmp_path / "a.ome.zarr", side, side, 0.5, chunk_px=128) as pyramid:
-            blocks = product(range(0, side, 256), range(0, side, 256), range(0, 230, 32), range(0, 230, 32))
-            for number, (top, left, row, col) in enumerate(blocks, 1):
-                pyramid.paint(top + row, left + col, mask, number)
+            for number, (top, left) in enumerate(product(range(0, side, 256), repeat=2), 1):
+                labels = np.zeros((250, 250), np.int32)
+                labels.reshape(25, 10, 25, 10)[::2, :, ::2] = number
+                pyramid.paint(top, left, labels)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[0] > 2**19
