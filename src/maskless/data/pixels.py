@@ -55,6 +55,11 @@ def on_white(path: Path, rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> ND
             f"{path} has its picture in the alpha channel and one colour besides: save that channel as a "
             "grey image of its own"
         )
+    return over_white(rgb, alpha)
+
+
+def over_white(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGB uint8 (H, W, 3) as seen on white through its opacity, uint8 (H, W): white where that is 0."""
     opacity = alpha[..., None].astype(np.uint16)
     return ((rgb * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
 

@@ -1,14 +1,15 @@
 """The pixel spacing that an image file states, where it can be believed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import nan
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from maskless.data.ome import as_utf8, ome_pixels
-from maskless.data.picture import opened, page_count, tag, turn_to
+from maskless.data.picture import opened, page_count, turn_to
 from maskless.data.tiff import (
     DESCRIPTION,
     HEIGHT,
@@ -16,6 +17,7 @@ from maskless.data.tiff import (
     WIDTH,
     X_RESOLUTION,
     Y_RESOLUTION,
+    first,
     full_page,
 )
 from maskless.spacing import is_plausible
@@ -42,28 +44,38 @@ def stated_mpp(path: str | Path) -> float | None:
         with opened(path) as picture:
             if picture.format == "TIFF" and page_count(path, picture) > 1:
                 turn_to(path, picture, full_page(path))
-            x_um, y_um = next(_statements(picture), (nan, nan))
+            return believed(*next(_statements(picture), (nan, nan)))
     except Exception:  # decoders raise anything at all on a damaged file; what it states is then not known
         return None
+
+
+def believed(x_um: float, y_um: float) -> float | None:
+    """The width of a pixel if it is as high, to 1 %, and plausible for nuclei; else None."""
     agree = abs(x_um - y_um) <= _MOST_DIFFERENCE * x_um
     return float(x_um) if agree and is_plausible(x_um) else None
 
 
 def _statements(picture: Image.Image) -> Iterator[tuple[float, float]]:
-    """The width and height of a pixel in µm as the file states them, the best statement first."""
     if picture.format == "PNG" and "dpi" in picture.info:
         x, y = picture.info["dpi"]
         yield from _printed(_INCH / x, _INCH / y)
-    if picture.format != "TIFF":
-        return
-    description = picture.tag_v2.get(DESCRIPTION, "")  # type: ignore[attr-defined]
-    yield from _of_ome(description, tag(picture, WIDTH), tag(picture, HEIGHT))
+    if picture.format == "TIFF":
+        yield from tiff_statements(picture.tag_v2.get)  # type: ignore[attr-defined]
+
+
+def tiff_statements(tag: Callable[[int], Any]) -> Iterator[tuple[float, float]]:
+    """The width and height of a pixel in µm as a TIFF page states them, the best statement first.
+
+    `tag` gives the value of a tag by its number, a resolution as one number; None for one that is absent.
+    """
+    description = tag(DESCRIPTION) or ""
+    yield from _of_ome(description, first(tag(WIDTH)), first(tag(HEIGHT)))
     aperio = re.match(r"Aperio.*\|\s*MPP\s*=\s*([0-9.]+)", description, re.DOTALL)
     if aperio:
         yield float(aperio[1]), float(aperio[1])
-    x, y = (float(tag(picture, axis) or nan) for axis in (X_RESOLUTION, Y_RESOLUTION))
+    x, y = (float(first(tag(axis)) or nan) for axis in (X_RESOLUTION, Y_RESOLUTION))
     unit = re.match(r"ImageJ=.*?^unit=([^\n]*)", description, re.MULTILINE | re.DOTALL)
-    um = _UM_OF_UNIT.get(_spelt(unit[1])) if unit else _UM_OF_TAG.get(tag(picture, RESOLUTION_UNIT) or 2)
+    um = _UM_OF_UNIT.get(_spelt(unit[1])) if unit else _UM_OF_TAG.get(first(tag(RESOLUTION_UNIT)) or 2)
     if um is None:
         return
     if unit and um != _INCH:

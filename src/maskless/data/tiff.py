@@ -195,7 +195,7 @@ def _pages(path: Path) -> Iterator[list["TiffPage"]]:
     from tifffile import TiffFile  # slow to import, and seldom needed
 
     try:
-        with _unlogged(), TiffFile(path) as file:
+        with unlogged(), TiffFile(path) as file:
             pages = list(file.pages)
             if not pages:
                 raise UserError(damaged(path))
@@ -207,7 +207,7 @@ def _pages(path: Path) -> Iterator[list["TiffPage"]]:
 
 
 @contextmanager
-def _unlogged() -> Iterator[None]:
+def unlogged() -> Iterator[None]:
     """Without what tifffile logs in this thread: it all comes back as an error, which names the file."""
     logger, here = logging.getLogger("tifffile"), get_ident()
 

@@ -1,0 +1,209 @@
+"""The stored levels of a whole slide, whatever the file: by OpenSlide, or of a TIFF by tifffile."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import openslide
+import zarr
+from numpy.typing import NDArray
+from openslide import OpenSlide, OpenSlideError
+from tifffile import TiffFile, TiffPage
+
+from maskless.data.ome import ome_power
+from maskless.data.pixels import over_white
+from maskless.data.stated_spacing import believed, tiff_statements
+from maskless.data.tiff import DESCRIPTION, SIGNATURES, damaged, unlogged
+from maskless.errors import UserError
+from maskless.resizing import MAX_PIXELS
+
+#: The format of OpenSlide's that is any tiled TIFF: it knows neither OME-XML nor levels below a page.
+_GENERIC = "generic-tiff"
+_ALIKE = 0.01  # the spacing of both axes, and the proportions of levels
+
+
+class Levels(Protocol):
+    """`sizes_px` has (width, height) of each level, the finest first; what the file states of it, if it does.
+
+    `read` gives RGB uint8 (height_px, width_px, 3) of a rectangle inside a level, in its own pixels, white
+    where nothing is stored or seen. Raises UserError, naming the place, for what cannot be decoded; what lies
+    elsewhere can be read after.
+    """
+
+    sizes_px: list[tuple[int, int]]
+    mpp: float | None
+    power: float | None
+
+    def read(self, level: int, x: int, y: int, width_px: int, height_px: int) -> NDArray[np.uint8]: ...
+
+    def close(self) -> None: ...
+
+
+def open_levels(path: Path) -> Levels:
+    """The levels of a slide. Raises UserError for what is none or damaged."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist")
+    try:
+        vendor = OpenSlide.detect_format(path)
+        if vendor not in (None, _GENERIC):
+            return OpenSlideLevels(path)
+        if not _is_tiff(path):
+            raise UserError(f"{path} is no slide that OpenSlide opens, and no TIFF: convert it to OME-TIFF")
+        with unlogged(), TiffFile(path) as file:
+            if vendor is None or file.is_ome:
+                return TiffLevels(path)
+            return OpenSlideLevels(path, *_stated(file.pages.first))
+    except UserError:
+        raise
+    except Exception as error:  # a damaged file raises anything at all
+        raise UserError(damaged(path)) from error
+
+
+def is_slide(path: Path) -> bool:
+    """Whether to read a file by tiles: what OpenSlide knows as a slide, a tiled TIFF with several levels.
+
+    So is a TIFF of more pixels than are held at once (150 million). Never raises.
+    """
+    try:
+        vendor = OpenSlide.detect_format(path) if path.is_file() else None
+        if vendor not in (None, _GENERIC):
+            return True
+        if not _is_tiff(path):
+            return False
+        with unlogged(), TiffFile(path) as file:
+            page = file.pages.first
+            large = page.imagelength * page.imagewidth > MAX_PIXELS
+            return large or (page.is_tiled and _level_count(path, vendor, file) > 1)
+    except Exception:
+        return False
+
+
+class OpenSlideLevels:
+    """A slide that OpenSlide opens; see `Levels`. `mpp` and `power` hold before what it knows."""
+
+    def __init__(self, path: Path, mpp: float | None = None, power: float | None = None) -> None:
+        self._path = path
+        self._slide: OpenSlide | None = OpenSlide(path)
+        self.sizes_px = [(int(w), int(h)) for w, h in self._slide.level_dimensions]
+        self._downsamples = [float(d) for d in self._slide.level_downsamples]
+        stated = self._slide.properties
+        x, y = (_number(stated.get(f"openslide.mpp-{axis}")) for axis in "xy")
+        self.mpp = mpp or (believed(x, y) if x and y else None)
+        self.power = power or _number(stated.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
+
+    def read(self, level: int, x: int, y: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        downsample = self._downsamples[level]
+        place = (round(x * downsample), round(y * downsample))
+        try:
+            if self._slide is None:
+                self._slide = OpenSlide(self._path)
+            pixels = np.asarray(self._slide.read_region(place, level, (width_px, height_px)))
+        except OpenSlideError as error:
+            self.close()  # a slide that has failed once fails for good: a new one need not
+            raise UserError(_undecodable(self._path, level, x, y, error)) from error
+        return _on_white(pixels)
+
+    def close(self) -> None:
+        if self._slide is not None:
+            self._slide.close()
+            self._slide = None
+
+
+class TiffLevels:
+    """An OME-TIFF, or a tiled TIFF that OpenSlide does not open; see `Levels`. 8 bits, grey or RGB."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = TiffFile(path)
+        try:
+            series = self._file.series[0]
+            page = series.keyframe
+            self._axes = series.axes
+            self._check(series, page)
+            # fillvalue: of tiles that are not stored.
+            self._arrays: list[Any] = [
+                zarr.open_array(level.aszarr(fillvalue=255), mode="r") for level in series.levels
+            ]
+            y, x = series.axes.index("Y"), series.axes.index("X")
+            self.sizes_px = [(int(a.shape[x]), int(a.shape[y])) for a in self._arrays]
+            self.mpp, self.power = _stated(self._file.pages.first)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _check(self, series: Any, page: TiffPage) -> None:
+        samples = dict(zip(series.axes, series.shape, strict=True))
+        colours = samples.pop("S", None) or samples.pop("C", 1)
+        samples.pop("Y"), samples.pop("X")
+        if any(length > 1 for length in samples.values()) or colours not in (1, 3, 4):
+            held = " x ".join(f"{n} {axis}" for axis, n in zip(series.axes, series.shape, strict=True))
+            raise UserError(
+                f"{self._path} holds {held}, where a grey or RGB image is wanted: save it as such"
+            )
+        if series.dtype != np.uint8:
+            raise UserError(f"{self._path} holds {series.dtype} samples: save it as 8-bit RGB")
+
+    def read(self, level: int, x: int, y: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        within = {
+            "Y": slice(y, y + height_px),
+            "X": slice(x, x + width_px),
+            "S": slice(None),
+            "C": slice(None),
+        }
+        try:
+            pixels = self._arrays[level][tuple(within.get(axis, 0) for axis in self._axes)]
+        except Exception as error:
+            raise UserError(_undecodable(self._path, level, x, y, error)) from error
+        if "C" in self._axes and "S" not in self._axes:
+            pixels = np.moveaxis(pixels, 0, -1)
+        if pixels.ndim == 2 or pixels.shape[-1] == 1:
+            pixels = np.repeat(pixels.reshape(height_px, width_px, 1), 3, axis=2)
+        return _on_white(pixels) if pixels.shape[2] == 4 else np.ascontiguousarray(pixels)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _level_count(path: Path, vendor: str | None, file: TiffFile) -> int:
+    stored = len(file.series[0].levels)
+    if stored > 1 or vendor is None:
+        return stored
+    with OpenSlide(path) as slide:
+        return int(slide.level_count)
+
+
+def _stated(page: TiffPage) -> tuple[float | None, float | None]:
+    """µm/px and power of the first page of a TIFF, None for what it does not state."""
+
+    def tag(number: int) -> Any:
+        value = page.tags.valueof(number)
+        return value[0] / value[1] if isinstance(value, tuple) and number in _RATIONAL else value
+
+    found = next(tiff_statements(tag), None)
+    return (believed(*found) if found else None), ome_power(tag(DESCRIPTION))
+
+
+_RATIONAL = (282, 283)  # the resolutions
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in SIGNATURES
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rgb, alpha = rgba[..., :3], rgba[..., 3]
+    return np.ascontiguousarray(rgb) if alpha.min() == 255 else over_white(rgb, alpha)
+
+
+def _undecodable(path: Path, level: int, x: int, y: int, error: Exception) -> str:
+    if "imagecodecs" in str(error):
+        return f"{path} is compressed in a way that needs another package: pip install imagecodecs"
+    return f"{path} cannot be decoded at column {x}, row {y} of level {level}: it is damaged there"

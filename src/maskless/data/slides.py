@@ -1,0 +1,174 @@
+"""Whole slides: any rectangle of one, at any pixel spacing, without ever holding a level."""
+
+from math import ceil, floor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from maskless.data.slide_levels import Levels, is_slide, open_levels
+from maskless.errors import UserError
+from maskless.resizing import resized
+from maskless.spacing import is_plausible, same_spacing, spacing_of
+
+__all__ = ["Slide", "is_slide"]
+
+#: The longest side of what is read of a level at once; a longer one is read in parts.
+_BLOCK_PX = 4096
+_MOST_SHIFT = 0.5  # px over a whole rectangle, within which a spacing is that of a level or a multiple
+_WHITE = 255
+
+
+class Slide:
+    """An open whole slide; a context manager. What OpenSlide opens, an OME-TIFF, a tiled TIFF.
+
+    `width_px` and `height_px` are of level 0, `mpp` its spacing in µm/px, `power` the objective's power, that
+    is 10 / mpp where it is not stated.
+    """
+
+    def __init__(self, path: Path, levels: Levels, mpp: float, power: float) -> None:
+        self.path, self.mpp, self.power = path, mpp, power
+        self.width_px, self.height_px = levels.sizes_px[0]
+        self._levels = levels
+        #: Of each level, how many px of level 0 a px is wide and high.
+        self._steps = [(self.width_px / width, self.height_px / height) for width, height in levels.sizes_px]
+
+    @classmethod
+    def open(cls, path: str | Path, mpp: float | None = None, power: float | None = None) -> Self:
+        """Open a slide whose spacing is what the file states, or what is given of it instead.
+
+        Raises UserError for a file that is no slide or damaged, for a number that is no plausible spacing or
+        power, and for a slide of which neither is known.
+        """
+        path = Path(path)
+        levels = open_levels(path)
+        try:
+            return cls(path, levels, *_scale(path, levels, mpp, power))
+        except BaseException:
+            levels.close()
+            raise
+
+    def read(
+        self, x: int, y: int, width_px: int, height_px: int, mpp: float | None = None
+    ) -> NDArray[np.uint8]:
+        """RGB uint8 (height_px, width_px, 3) at `mpp`, or at level 0's own spacing.
+
+        (x, y) is the top left corner in px of level 0; width_px and height_px are in px at `mpp`. What lies
+        outside the slide, or is transparent, is white. Where no level has the spacing, the next finer one is
+        resampled by area means. A pixel depends on its own place alone, whatever rectangle it is read with,
+        as long as `mpp` is one that `stored_mpp` gives. Raises UserError for a place that cannot be decoded.
+        """
+        step = 1.0 if mpp is None else mpp / self.mpp
+        level = self._level_of(step)
+        across, down = (step / own for own in self._steps[level])
+        times = max(1, round((across + down) / 2))
+        # How far the last pixel is off if a pixel is taken for `times` whole pixels of the level.
+        shift = max(abs(across / times - 1) * width_px, abs(down / times - 1) * height_px)
+        times = times if shift <= _MOST_SHIFT else 0
+        side = max(1, int(_BLOCK_PX / max(across, down)))
+        if max(width_px, height_px) <= side:
+            return self._block(level, x, y, width_px, height_px, step, times)
+        canvas = np.empty((height_px, width_px, 3), np.uint8)
+        for top in range(0, height_px, side):
+            for left in range(0, width_px, side):
+                part = canvas[top : top + side, left : left + side]
+                height, width = part.shape[:2]
+                part[:] = self._block(level, x + left * step, y + top * step, width, height, step, times)
+        return canvas
+
+    def thumbnail(self, max_px: int) -> NDArray[np.uint8]:
+        """The whole slide, RGB uint8 (H, W, 3), its longer side `max_px`, or less of a smaller slide."""
+        step = max(1.0, max(self.width_px, self.height_px) / max_px)
+        width, height = max(1, round(self.width_px / step)), max(1, round(self.height_px / step))
+        return self.read(0, 0, width, height, self.mpp * step)
+
+    def stored_mpp(self, mpp: float) -> float:
+        """The spacing within 1 % of `mpp` that is read without interpolation, or `mpp` if there is none.
+
+        It is that of a level, or a whole multiple of a finer one's.
+        """
+        across, down = self._steps[self._level_of(mpp / self.mpp)]
+        own = self.mpp * (across + down) / 2
+        exact = own * max(1, round(mpp / own))
+        return exact if same_spacing(exact, mpp) else mpp
+
+    def close(self) -> None:
+        """Close the file; nothing can be read after."""
+        self._levels.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _level_of(self, step: float) -> int:
+        """The coarsest level that is not coarser than `step` px of level 0 a px, but for 1 %."""
+        fine = [k for k, (across, down) in enumerate(self._steps) if (across + down) / 2 <= step * 1.01]
+        return max(fine, key=lambda k: self._steps[k]) if fine else 0
+
+    def _block(
+        self, level: int, x: float, y: float, width_px: int, height_px: int, step: float, times: int
+    ) -> NDArray[np.uint8]:
+        """A rectangle from one level: means of `times` x `times` whole pixels, or, for 0, interpolated."""
+        (across, down), size = self._steps[level], (height_px, width_px)
+        left, top = x / across, y / down
+        if times:
+            box = self._padded(level, round(left), round(top), width_px * times, height_px * times)
+            return box if times == 1 else resized(box, size)
+        # Samples no farther apart than the level's pixels, interpolated, then averaged.
+        samples = max(1, ceil(step / min(across, down) - 0.01))
+        column, row = floor(left) - 1, floor(top) - 1
+        box = self._padded(
+            level, column, row,
+            ceil(left + width_px * step / across) + 2 - column, ceil(top + height_px * step / down) + 2 - row,
+        )  # fmt: skip
+        each = step / across / samples, step / down / samples
+        # The first sample's centre, and centres of pixels lie at halves.
+        matrix = np.array(
+            [
+                [each[0], 0, left - column + each[0] / 2 - 0.5],
+                [0, each[1], top - row + each[1] / 2 - 0.5],
+            ]
+        )
+        fine = cv2.warpAffine(
+            box, matrix, (width_px * samples, height_px * samples),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE,
+        )  # fmt: skip
+        return np.asarray(fine) if samples == 1 else resized(np.asarray(fine), size)
+
+    def _padded(self, level: int, x: int, y: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        """A rectangle of a level in its own pixels, white outside it."""
+        width, height = self._levels.sizes_px[level]
+        left, top = max(x, 0), max(y, 0)
+        right, bottom = min(x + width_px, width), min(y + height_px, height)
+        if (left, top, right - left, bottom - top) == (x, y, width_px, height_px):
+            return self._levels.read(level, x, y, width_px, height_px)
+        canvas = np.full((height_px, width_px, 3), _WHITE, np.uint8)
+        if right > left and bottom > top:
+            inside = self._levels.read(level, left, top, right - left, bottom - top)
+            canvas[top - y : bottom - y, left - x : right - x] = inside
+        return canvas
+
+
+def _scale(path: Path, levels: Levels, mpp: float | None, power: float | None) -> tuple[float, float]:
+    """µm/px and objective power of level 0: what is given holds, then what the file states."""
+    given = spacing_of(mpp, power)
+    stated = levels.mpp if is_plausible(levels.mpp) else None
+    if given is None:
+        try:
+            given = spacing_of(stated, levels.power)
+        except UserError as error:
+            raise UserError(f"{path} states what cannot be: {error}") from error
+        power = levels.power
+    if given is None:
+        raise UserError(
+            f"{path} states neither µm/px nor objective power: give its mpp= (0.25 at 40x, 0.5 at 20x) "
+            "or its power="
+        )
+    return given, float(power or 10 / given)
