@@ -6,8 +6,13 @@ that is resumed change nothing.
 """
 
 import zlib
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
+
+#: Orders of a pass that are remembered: of each role and power one, and the next one's.
+_ORDERS = 8
 
 
 def _key(*parts: int | str) -> list[int]:
@@ -27,5 +32,10 @@ def seed_of(*address: int | str) -> int:
 
 def item_of(n: int, count: int, *address: int | str) -> int:
     """Which of `count` items sample `n` shows: passes without replacement, shuffled anew each pass."""
-    order = generator(*address, "order", n // count).permutation(count)
-    return int(order[n % count])
+    return int(_order(count, *address, "order", n // count)[n % count])
+
+
+@lru_cache(_ORDERS)
+def _order(count: int, *address: int | str) -> NDArray[np.uint32]:
+    """A pass of `count` items. There may be millions of them, and a sample wants one."""
+    return generator(*address).permutation(count).astype(np.uint32)

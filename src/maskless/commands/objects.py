@@ -165,7 +165,11 @@ def descriptions(sources: Mapping[Role, Source], needs: Collection[Need]) -> dic
 def _found_from_anywhere(spec: Config) -> Config:
     """The description of a source with its paths absolute, so that the run can be used from any folder."""
     nested = {key: _found_from_anywhere(value) for key, value in spec.items() if isinstance(value, dict)}
-    paths = {key: str(Path(spec[key]).resolve()) for key in ("path", "data_root") if spec.get(key)}
+    paths = {
+        key: str(Path(spec[key]).resolve())
+        for key in ("path", "data_root", "index", "table")
+        if spec.get(key)
+    }
     return {**spec, **nested, **paths}
 
 

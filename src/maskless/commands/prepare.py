@@ -11,10 +11,12 @@ from rich.table import Table
 from maskless.build import build
 from maskless.commands.compose import Config
 from maskless.commands.objects import build_sources, name_of
+from maskless.commands.prepare_slides import index_slides
 from maskless.commands.preview import draw
 from maskless.commands.progress import tracked
 from maskless.data.census import Census, census
 from maskless.data.labeller import Labeller
+from maskless.data.readers.slides import Slides
 from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
 from maskless.signals import Role, Signal
@@ -23,10 +25,13 @@ from maskless.signals import Role, Signal
 def run(config: Config) -> None:
     """Print a row a part of the split, draw the first images; list every problem and where to get the set.
 
-    Raises UserError with the number of problems after they are all printed, and for labels that cannot be
-    made of the source.
+    Of whole slides it makes the tile index instead. Raises UserError with the number of problems after they
+    are all printed, and for labels that cannot be made of the source.
     """
     source = build_sources(config)[Role.MAIN]
+    if isinstance(source, Slides):
+        index_slides(source, config)
+        return
     console = Console(soft_wrap=True)
     problems = source.problems()
     sentences = [f"problem: {problem}" for problem in problems]

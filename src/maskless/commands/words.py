@@ -20,9 +20,10 @@ SHORT = {
 }
 #: Stages of methods that can be given as a run which has trained them, by what they are called.
 STAGES = {"spn": "method.spn", "attention": "method.before"}
-#: Keys whose values are paths, beside all that end in `.path` or `.weights`; and choose's regular expression.
+#: Keys whose values are paths, beside all that end as `PATH_ENDS`; and choose's regular expression.
 PATHS = {"input", "output", "run", "model", "translator", "segmenter", "resume", "region", "data_root"}
 PATHS |= {"runs_dir", "weights", "group"}
+PATH_ENDS = (".path", ".weights", ".index", ".table")
 #: Where studies are: a folder each, below the working folder.
 STUDIES = Path("experiments")
 #: Hydra's flags that we pass on, with the values they take; help and version are ours.
@@ -81,7 +82,7 @@ def _override(word: str) -> list[str]:
     if key in STAGES:
         return [f"{STAGES[key]}={_quoted(value)}"]
     plain = key.lstrip("+")
-    if plain in PATHS or plain.endswith((".path", ".weights")):
+    if plain in PATHS or plain.endswith(PATH_ENDS):
         return [f"{key}={_quoted(value)}"]
     if key == "runs" or (key == "columns" and value.startswith("[")):
         return [f"{key}=[{','.join(map(_quoted, _listed(value)))}]"]

@@ -1,5 +1,6 @@
 """The one DataModule: samples by address, whole images for validation."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,15 @@ from maskless.data.label_cache import cached
 from maskless.data.labeller import Labeller
 from maskless.data.scale import at_spacing, training_spacing
 from maskless.data.scales import at_power, finest, read_for_scales, refuse_without_powers
-from maskless.data.source import Source
+from maskless.data.source import Source, Undecodable
 from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
 from maskless.signals import IGNORE, Item, Need, Role, Sample, Signal
 
 #: Decoded images that are kept, by all loading processes together, so that a small data set is read once.
 CACHE_BYTES = 2 * 2**30
+#: So many in a row that cannot be decoded are no accident.
+_MOST_UNDECODABLE = 100
 #: What is done to the colours of a whole image, RGB uint8 (H, W, 3).
 Colour = Callable[[np.ndarray], np.ndarray]
 
@@ -73,14 +76,14 @@ class TrainingSet(Dataset):
             refuse_without_powers(sources[Role.MAIN], self.powers, mpp)
             mpp = finest(self.powers)
         self.mpp = mpp or (training_spacing(sources[Role.MAIN]) if Role.MAIN in sources else None)
-        self.items = {role: source.items("train") for role, source in self.sources.items()}
-        for role, items in self.items.items():
+        self.items = {role: self._items(role) for role in self.sources}
+        for role, by_scale in self.items.items():
             carried = {Signal.IMAGE, Signal.SCALES, *ON_GRID, *self._consumed(role)}
             for signal in set(self.signals[role]) - carried:
                 raise UserError(
                     f"training crops cannot carry {signal} yet: they carry image, {', '.join(ON_GRID)}"
                 )
-            if not items:
+            if not all(by_scale):
                 raise UserError(
                     f"{self.sources[role].name} has no training images in split "
                     f"{self.sources[role].split!r}, which the {role} role needs"
@@ -93,12 +96,33 @@ class TrainingSet(Dataset):
         return {role: self._draw(role, n) for role in self.sources}
 
     def _draw(self, role: Role, n: int) -> dict[Signal, Tensor]:
-        items, scaled = self.items[role], Signal.SCALES in self.signals[role]
-        k, scale = divmod(n, len(self.powers)) if scaled else (n, 0)
-        sample = self._read(role, items[item_of(k, len(items), self.seed, self.stage, role)], scale)
+        k, scale = divmod(n, len(self.items[role]))
+        sample = self._decodable(role, k, scale)
         drawn = self.pipelines[role](sample.signals, generator(self.seed, self.stage, role, n))
         tensors = {signal: torch.from_numpy(array) for signal, array in drawn.items()}
+        scaled = Signal.SCALES in self.signals[role]
         return {**tensors, Signal.SCALES: torch.tensor(scale)} if scaled else tensors
+
+    def _items(self, role: Role) -> list[Sequence[Item]]:
+        """The items to learn from, of each power that they are shown at."""
+        source = self.sources[role]
+        if Signal.SCALES in self.signals[role]:
+            return [source.items_at("train", power) for power in self.powers]
+        return [source.items("train")]
+
+    def _decodable(self, role: Role, k: int, scale: int) -> Sample:
+        """The k-th sample of a power; in place of one that cannot be decoded, which is said, the next."""
+        items = self.items[role][scale]
+        first = item_of(k, len(items), self.seed, self.stage, role)
+        for tried in range(_MOST_UNDECODABLE):
+            try:
+                return self._read(role, items[(first + tried) % len(items)], scale)
+            except Undecodable as error:
+                warnings.warn(f"left out: {error}", stacklevel=2)
+        raise UserError(
+            f"{_MOST_UNDECODABLE} images of {self.sources[role].name} one after the other cannot be decoded: "
+            "maskless prepare shows what is wrong"
+        )
 
     def _read(self, role: Role, item: Item, scale: int) -> Sample:
         """The whole image with its signals, at the spacing of the training or at the power of that number."""
@@ -111,6 +135,8 @@ class TrainingSet(Dataset):
             sample = at_power(sample, self.powers[scale])
         else:
             sample = self._labelled(role, at_spacing(sample, self.mpp))
+        if not self.sources[role].kept_decoded:
+            return sample
         self._cache[key] = sample
         self._cached_bytes += _size(sample)
         while self._cached_bytes > self.cache_bytes and len(self._cache) > 1:

@@ -19,8 +19,9 @@ def describe(source: Source, signals: Collection[Signal] | None = None) -> dict[
     are read for some `signals`, over the first image without files of each part, and over what of its files
     is read, where its split says that.
     """
-    parts = {part: source.items(part) for part in PARTS}
+    source.items("train")  # names the splits there are, if this is none
     splits = source.splits()
+    parts = {part: splits[source.split].parts.get(part, ()) for part in PARTS}
     items = list(dict.fromkeys(item for part in parts.values() for item in part))
     # Each file is hashed once, whatever is made of its hash and in however many parts and items it stands.
     files = {i: source.files(i) if signals is None else source.files_of(i, signals) for i in items}

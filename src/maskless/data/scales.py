@@ -49,10 +49,9 @@ def refuse_without_powers(source: Source, powers: Sequence[float], mpp: float | 
             f"{finest(powers):g} µm/px: leave mpp= out, and set method.powers"
         )
     if read_for_scales(source) is Signal.SCALES:
-        for item in source.items("train")[:1]:
-            scales = source.read(item, [Signal.SCALES])
-            for power in powers:
-                _of_scales(scales, power)
+        for power in powers:
+            for item in source.items_at("train", power)[:1]:
+                _of_scales(source.read(item, [Signal.SCALES]), power)
         return
     for item in source.items("train"):
         _spacing(source.read(item, ()), max(powers))

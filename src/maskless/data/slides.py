@@ -22,6 +22,10 @@ _MOST_SHIFT = 0.5  # px over a whole rectangle, within which a spacing is that o
 _WHITE = 255
 
 
+class UnknownSpacing(UserError):
+    """A slide of which neither µm/px nor power is known."""
+
+
 class Slide:
     """An open whole slide; a context manager. What OpenSlide opens, an OME-TIFF, a tiled TIFF.
 
@@ -95,6 +99,10 @@ class Slide:
         exact = own * max(1, round(mpp / own))
         return exact if same_spacing(exact, mpp) else mpp
 
+    def level_at(self, mpp: float) -> int:
+        """The number of the stored level that is read at `mpp`: the coarsest that is fine enough, to 1 %."""
+        return self._level_of(mpp / self.mpp)
+
     def close(self) -> None:
         """Close the file; nothing can be read after."""
         self._levels.close()
@@ -167,8 +175,7 @@ def _scale(path: Path, levels: Levels, mpp: float | None, power: float | None) -
             raise UserError(f"{path} states what cannot be: {error}") from error
         power = levels.power
     if given is None:
-        raise UserError(
-            f"{path} states neither µm/px nor objective power: give its mpp= (0.25 at 40x, 0.5 at 20x) "
-            "or its power="
+        raise UnknownSpacing(
+            f"{path} states neither µm/px nor objective power: give mpp=0.25 or power=40, say"
         )
     return given, float(power or 10 / given)

@@ -5,7 +5,7 @@ to read one item. Nothing is read before it is asked for, and a reader knows no 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -14,6 +14,10 @@ from maskless.errors import UserError, did_you_mean
 from maskless.signals import Item, Sample, Signal, with_derived
 
 PARTS = ("train", "val", "test")
+
+
+class Undecodable(UserError):
+    """One image among very many that cannot be read: training names it and goes on with another."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Source(ABC):
     #: Pixel spacing in µm/px and objective power of all images, where they are known and the same.
     mpp: float | None = None
     power: float | None = None
+    #: Whether training keeps decoded images, as many as memory holds: not where there are far more.
+    kept_decoded: bool = True
 
     def __init__(
         self, path: str | Path | None = None, data_root: str | Path | None = None, split: str = "official"
@@ -118,12 +124,19 @@ class Source(ABC):
         """What of its files is read, where the split says that it is not the usual; else empty."""
         return ""
 
-    def items(self, part: str) -> tuple[Item, ...]:
-        """The items of 'train', 'val' or 'test' in the chosen split."""
+    def items(self, part: str) -> Sequence[Item]:
+        """The items of 'train', 'val' or 'test' in the chosen split.
+
+        They are those of `splits`, unless the source cuts its items from larger ones: tiles from slides.
+        """
         splits = self.splits()
         if self.split not in splits:
             raise UserError(f"{self.name} has no split {self.split!r}{did_you_mean(self.split, splits)}")
         return splits[self.split].parts.get(part, ())
+
+    def items_at(self, part: str, power: float) -> Sequence[Item]:
+        """The items of a part that can be shown at an objective's power: all, unless the source says less."""
+        return self.items(part)
 
     @property
     def to_score(self) -> tuple[Signal, ...]:
@@ -135,6 +148,6 @@ class Source(ABC):
         wanted = (Signal.IMAGE, truth, Signal.REGION)
         return tuple(signal for signal in wanted if signal in self.offers)
 
-    def scorable(self, part: str) -> tuple[Item, ...]:
+    def scorable(self, part: str) -> Sequence[Item]:
         """The items of a part that a checkpoint or a chain can be chosen on: all if there are instances."""
         return self.items(part) if Signal.INSTANCES in self.offers else ()
