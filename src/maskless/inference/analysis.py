@@ -80,8 +80,8 @@ class Analysis:
             nuclei[self.classifier.column] = score
             nuclei["class"] = np.where(score >= self.classifier.threshold, POSITIVE, NEGATIVE)
         if regions:
-            nuclei = _limited(nuclei, regions)
-            instances = _kept(instances, nuclei["id"].to_numpy())
+            nuclei = limited(nuclei, regions)
+            instances = labels_of(instances, nuclei["id"].to_numpy())
         return Analysed(image, instances, nuclei, mpp, stated is not None, regions, steps, notes)
 
 
@@ -92,7 +92,7 @@ def steps_of(segmenter: Segmenter, image: NDArray[np.uint8], mpp: float | None) 
     return segmenter.steps(image, mpp)
 
 
-def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
+def limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
     """The nuclei in at least one region, with the names of theirs in the column `region`."""
     row, col = nuclei["row"].to_numpy(), nuclei["col"].to_numpy()
     holds = np.stack([region.holds(row, col) for region in regions], axis=1)
@@ -103,7 +103,7 @@ def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
     return limited
 
 
-def _kept(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
+def labels_of(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
     """The label map with these nuclei alone, under the ids that they have."""
     keep = np.zeros(int(instances.max(initial=0)) + 1, dtype=bool)
     keep[ids] = True
