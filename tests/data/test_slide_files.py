@@ -46,6 +46,14 @@ def test_tiled(tmp_path: Path) -> None:
     assert "openslide.mpp-x" not in unsaid.properties
 
 
+def test_a_level_of_one_tile(tmp_path: Path) -> None:
+    slide = OpenSlide(
+        write_aperio(tmp_path / "a.svs", disc_image(512, 512, 0.25, [(9, 9)], 5), downsamples=(1, 2))
+    )
+    assert slide.level_dimensions == ((512, 512), (256, 256))
+    assert pixels(slide, 1)[36, 36, 0] == pytest.approx(92, abs=3)
+
+
 def test_ome(tmp_path: Path) -> None:
     image = disc_image(300, 500, 0.5, [(60, 60)], 10)
     with TiffFile(write_ome(tmp_path / "a.ome.tif", image, 0.5)) as file:
