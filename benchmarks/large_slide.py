@@ -30,7 +30,8 @@ def write_slide(path: Path, height_px: int, width_px: int, power: int = 40, tiss
             size = height_px // times, width_px // times
             file.write(
                 _tiles(piece, mask, times, *size), shape=(*size, 3), dtype="uint8", photometric="rgb",
-                tile=(TILE_PX, TILE_PX), compression="zlib", description=description, metadata=None, subfiletype=int(number > 0),
+                tile=(TILE_PX, TILE_PX), compression="zlib", description=description, metadata=None,
+                subfiletype=int(number > 0),
             )  # fmt: skip
     with TiffFile(path, mode="r+b") as file:  # what was written is JPEG, which it need not know
         for page in file.pages:

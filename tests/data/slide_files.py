@@ -128,8 +128,8 @@ def _write_jpegs(
 ) -> Path:
     """Levels of JPEG tiles in RGB, as OpenSlide's Aperio and generic readers know them.
 
-    tifffile writes encoded tiles as they are, and without the package that encodes JPEG if it is told of another
-    compression. The tag is set right after.
+    tifffile writes encoded tiles as they are. It is told of another compression, so that it needs no package
+    that encodes JPEG, and the tag is set right after.
     """
     tags |= {"photometric": "rgb", "tile": (tile_px, tile_px), "metadata": None, "dtype": "uint8"}
     tags |= {"compression": "zlib"}

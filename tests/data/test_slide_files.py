@@ -51,7 +51,7 @@ def test_a_level_of_one_tile(tmp_path: Path) -> None:
         write_aperio(tmp_path / "a.svs", disc_image(512, 512, 0.25, [(9, 9)], 5), downsamples=(1, 2))
     )
     assert slide.level_dimensions == ((512, 512), (256, 256))
-    assert pixels(slide, 1)[36, 36, 0] == pytest.approx(92, abs=3)
+    assert int(pixels(slide, 1)[18, 18, 0]) == pytest.approx(92, abs=3)
 
 
 def test_ome(tmp_path: Path) -> None:
