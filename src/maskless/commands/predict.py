@@ -27,11 +27,12 @@ from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
 from maskless.inference.summary import SUMMARY, is_something_else, write_summary
 from maskless.loading import as_segmenter, build_stage, load
-from maskless.measure import STAINS
+from maskless.measure import stain_columns
 from maskless.model_file import known_model, read_header
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.spacing import spacing_of
+from maskless.stain import Vectors
 from maskless.writers.cells import is_of_cells, join_cells
 
 #: The cells of all images, of which formats=lyon19 gives a file each.
@@ -148,10 +149,9 @@ def _formats(wanted: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(wanted))
 
 
-def _stains(config: Config) -> str:
-    chosen = config["stains"] or ("H-DAB" if config.get("classify") else "H-E-DAB")
-    if chosen not in STAINS:
-        raise UserError(f"stains={chosen} are no stains that are known{did_you_mean(str(chosen), STAINS)}")
+def _stains(config: Config) -> Vectors:
+    chosen: Vectors = config["stains"] or ("H-DAB" if config.get("classify") else "H-E-DAB")
+    stain_columns(chosen)
     return chosen
 
 
