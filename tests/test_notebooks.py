@@ -3,10 +3,12 @@
 import json
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -28,15 +30,26 @@ def test_no_output_is_stored(name: str) -> None:
         assert cell["execution_count"] is None
 
 
-def test_two_folders_of_images_become_nuclei(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict[str, Any]]]:
     """Cell by cell in one namespace, as a kernel does; what a cell ends in is not shown."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     plt.switch_backend("Agg")
-    began, names = time.process_time(), {"__name__": "__main__"}
-    for number, cell in enumerate(cells("two_stains.ipynb")):
-        exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
-    assert time.process_time() - began < MOST_S
+
+    def executed(name: str) -> dict[str, Any]:
+        began, names = time.process_time(), {"__name__": "__main__"}
+        for number, cell in enumerate(cells(name)):
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
+        assert time.process_time() - began < MOST_S
+        return names
+
+    yield executed
+    plt.close("all")
+
+
+def test_two_folders_of_images_become_nuclei(run: Callable[[str], dict[str, Any]]) -> None:
+    names = run("two_stains.ipynb")
     assert names["nuclei"].shape == names["image"].shape[:2] == (128, 128)
     assert names["translation"].shape == names["image"].shape
     assert set(zip(names["structure"]["before"], names["structure"]["after"], strict=True)) == {
@@ -45,6 +58,20 @@ def test_two_folders_of_images_become_nuclei(tmp_path: Path, monkeypatch: pytest
         ("input", "translation"),
     }
     assert len(plt.get_fignums()) == 2
-    plt.close("all")
     made = {path.name for path in (names["work"] / "out").iterdir()}
     assert made >= {"train-0000.tif", "train-0000.csv", "train-0000_steps.png"}
+
+
+def test_a_slide_becomes_nuclei(run: Callable[[str], dict[str, Any]]) -> None:
+    """Of the real slide where it is, else of a rendered one."""
+    names = run("slide.ipynb")
+    assert set(names["tiles"]["power"]) == {10, 20}
+    nuclei, left, top, side = (names[name] for name in ("nuclei", "left", "top", "side"))
+    assert len(nuclei) > 100
+    assert nuclei["col"].between(left - 1, left + side).all()
+    assert nuclei["row"].between(top - 1, top + side).all()
+    shown = set(np.unique(names["found"])) - {0}
+    assert shown == set(nuclei["id"])
+    assert len(plt.get_fignums()) == 4
+    made = {path.name for path in (names["work"] / "out").iterdir()}
+    assert made >= {"slide.parquet", "slide.geojson.gz", "slide.ome.zarr", "slide_density.png"}
