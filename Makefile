@@ -10,7 +10,7 @@ BENCH := .venv-bench/bin
 PEERS := benchmarks/peers.txt benchmarks/peers-alone.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long test-pretrained lint format bench-train bench-writers bench-metrics bench-mean-shift clean
+.PHONY: help demo test test-long test-pretrained lint format bench-train bench-writers bench-slides bench-metrics bench-mean-shift clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,8 +55,12 @@ bench-train: $(READY) ## a training step: memory layout, precision and compilati
 bench-mean-shift: $(READY) ## grouping of embeddings beside scikit-learn's, and the windows of a paper beside ours
 	$(BIN)/python benchmarks/mean_shift.py
 
-bench-writers: $(READY) ## 725,000 nuclei as GeoJSON, CSV and Parquet: seconds, peak memory, size
-	$(BIN)/python benchmarks/writers.py
+bench-writers: $(READY) .venv-bench/ready ## 725,000 nuclei in every format, beside json.dumps and geopandas
+	$(BIN)/python benchmarks/writers.py --geopandas $(BENCH)/python
+
+bench-slides: bench-writers ## slides in, beside OpenSlide alone; slides out, by stage and size; and bench-writers
+	$(BIN)/python benchmarks/slides.py
+	$(BIN)/python benchmarks/slides_out.py
 
 # One peer that cannot be installed is no reason to go without the others.
 .venv-bench/ready: $(PEERS)

@@ -1,11 +1,13 @@
-"""The nuclei of a large slide through our writers, beside json.dumps of one collection: time, peak, size.
+"""The nuclei of a large slide through our writers, beside json.dumps of one collection and geopandas.
 
 A field of rendered tissue stands side by side with itself until there are 725,000 nuclei, each with an exact
 outline, a class and eleven measurements. Fields are made one by one, as the windows of a slide are. Seconds
 are the processor's, for what is done with a field once it is there: neither its making nor what else runs on
 the machine takes part. Each row is a process of its own, for its peak memory.
 
-    make bench-writers          or    python benchmarks/writers.py [NUCLEI]
+    make bench-writers          or    python benchmarks/writers.py [NUCLEI] [--geopandas PYTHON]
+
+PYTHON is the interpreter of an environment with geopandas, which maskless has no use for.
 """
 
 import json
@@ -14,31 +16,43 @@ import resource
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any, NamedTuple
 
 NUCLEI = 725_000
 SIDE_PX, POWER, COLUMNS = 2048, 20, 10
 NEVER = 2**62
 
-Field = tuple[list[tuple[int, Any]], Any]
 Written = tuple[float, Path]
 
 
-def main(count: int) -> None:
+class Field(NamedTuple):
+    """Nuclei of one field: (id, outline) each, a row of the table each, and where on the slide it begins."""
+
+    outlined: list[tuple[int, Any]]
+    nuclei: Any
+    row: int
+    col: int
+
+
+def main(count: int, geopandas: str | None) -> None:
     """Print the table. Nothing large is imported here: a process starts with the peak of its parent."""
+    from rich.console import Console
+    from rich.table import Table
+
     with TemporaryDirectory() as folder:
         rendered = answer("--render", folder)
         title = "fields of {nuclei:,} nuclei, outlines of {vertices:.0f} points".format(**rendered)
         table = Table("written as", "nuclei", "s", "µs each", "peak, MiB", "before, MiB", "MB", title=title)
         for name in WRITERS:
-            found = answer("--write", name, folder, str(count))
+            if name == GEOPANDAS and geopandas is None:
+                continue
+            python = geopandas if name == GEOPANDAS else None
+            found = answer("--write", name, folder, str(count), python=python)
             numbers = (
                 f"{count:,}",
                 f"{found['seconds']:.1f}",
@@ -51,16 +65,16 @@ def main(count: int) -> None:
     Console(width=110).print(table)
 
 
-def answer(*arguments: str) -> dict[str, float]:
-    """What this file says, run with other arguments."""
+def answer(*arguments: str, python: str | None = None) -> dict[str, float]:
+    """What this file says, run with other arguments, and by another interpreter if one is given."""
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, *arguments]
+    command = [python or sys.executable, __file__, *arguments]
     ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return json.loads(ran.stdout.splitlines()[-1])
 
 
 def render(folder: Path) -> dict[str, float]:
-    """Leave outlines and measurements of a field's nuclei in `folder`."""
+    """Leave outlines, measurements and labels of a field's nuclei in `folder`."""
     import numpy as np
     import shapely
 
@@ -73,7 +87,8 @@ def render(folder: Path) -> dict[str, float]:
     nuclei["class"] = np.where(nuclei["dab_mean"] > nuclei["dab_mean"].median(), "positive", "negative")
     polygons = np.array([outline for _, outline in outlines(tissue.instances)])
     np.save(folder / "outlines.npy", shapely.to_wkb(polygons))
-    nuclei.to_pickle(folder / "nuclei.pkl")
+    np.save(folder / "labels.npy", tissue.instances)
+    nuclei.to_csv(folder / "nuclei.csv", index=False)  # which another version of pandas reads too
     return {"nuclei": len(nuclei), "vertices": float(shapely.get_num_coordinates(polygons).mean())}
 
 
@@ -82,12 +97,12 @@ def write(name: str, folder: Path, count: int) -> dict[str, float]:
     found = fields(folder, count)
     first = next(found)
     before_mib = peak_mib()
-    seconds, path = WRITERS[name](folder, chain([first], found))
+    seconds, path = WRITERS[name](folder, chain([first], found), count)
     return {
         "seconds": seconds,
         "before_mib": before_mib,
         "peak_mib": peak_mib(),
-        "bytes": path.stat().st_size,
+        "bytes": sum(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file()),
     }
 
 
@@ -98,27 +113,30 @@ def fields(folder: Path, count: int) -> Iterator[Field]:
     import shapely
 
     polygons = shapely.from_wkb(np.load(folder / "outlines.npy", allow_pickle=True))
-    nuclei = pd.read_pickle(folder / "nuclei.pkl")
+    nuclei = pd.read_csv(folder / "nuclei.csv")
     points = shapely.get_coordinates(polygons)
     for number, before in enumerate(range(0, count, len(polygons))):
-        offset_px = np.array([number % COLUMNS, number // COLUMNS]) * SIDE_PX
+        offset_px = np.array([number % COLUMNS, number // COLUMNS]) * SIDE_PX  # to the right, down
         moved = shapely.set_coordinates(polygons.copy(), points + offset_px)[: count - before]
         ids = np.arange(before + 1, before + len(moved) + 1)
         col, row = nuclei["col"] + offset_px[0], nuclei["row"] + offset_px[1]
         table = nuclei.assign(row=row, col=col)[: len(moved)].assign(id=ids)
-        yield list(zip(ids.tolist(), moved.tolist(), strict=True)), table
+        outlined = list(zip(ids.tolist(), moved.tolist(), strict=True))
+        yield Field(outlined, table, int(offset_px[1]), int(offset_px[0]))
 
 
 def geojson(path: Path, found: Iterator[Field], **options: int) -> Written:
     from maskless.writers.geojson import GeoJSONFile
 
-    return streamed(GeoJSONFile(path, **options), found, lambda file, field: file.add(*field))
+    return streamed(
+        GeoJSONFile(path, **options), found, lambda file, field: file.add(field.outlined, field.nuclei)
+    )
 
 
 def table_file(path: Path, found: Iterator[Field], **options: int) -> Written:
     from maskless.writers.tables import TableFile
 
-    return streamed(TableFile(path, **options), found, lambda file, field: file.add(field[1]))
+    return streamed(TableFile(path, **options), found, lambda file, field: file.add(field.nuclei))
 
 
 def streamed(file: Any, found: Iterator[Field], add: Callable[[Any, Field], None]) -> Written:
@@ -141,7 +159,7 @@ def one_collection(path: Path, found: Iterator[Field]) -> Written:
 
     seconds = 0.0
     features = []
-    for outlined, nuclei in found:
+    for outlined, nuclei, _, _ in found:
         since = time.process_time()
         for (number, outline), measurements in zip(outlined, nuclei.to_dict("records"), strict=True):
             name = measurements.pop("class")
@@ -159,13 +177,46 @@ def one_collection(path: Path, found: Iterator[Field]) -> Written:
     return seconds + time.process_time() - since, path
 
 
-WRITERS: dict[str, Callable[[Path, Iterator[Field]], Written]] = {
-    "GeoJSON": lambda folder, found: geojson(folder / "a.geojson", found, limit_bytes=NEVER),
-    "GeoJSON, gzipped": lambda folder, found: geojson(folder / "b.geojson", found, limit_bytes=0),
-    "CSV": lambda folder, found: table_file(folder / "a.csv", found, limit_bytes=NEVER),
-    "CSV, gzipped": lambda folder, found: table_file(folder / "b.csv", found, limit_bytes=0),
-    "Parquet": lambda folder, found: table_file(folder / "a.parquet", found),
-    "json.dumps of one collection": lambda folder, found: one_collection(folder / "c.geojson", found),
+def label_pyramid(path: Path, found: Iterator[Field], count: int) -> Written:
+    import numpy as np
+
+    from maskless.writers.label_pyramid import LabelPyramid
+
+    labels = np.load(path.parent / "labels.npy")
+    height = SIDE_PX * -(-count // (int(labels.max()) * COLUMNS))
+
+    def paint(pyramid: Any, field: Field) -> None:
+        before, within = field.outlined[0][0] - 1, (labels > 0) & (labels <= len(field.outlined))
+        pyramid.paint(field.row, field.col, np.where(within, labels + before, 0))
+
+    return streamed(LabelPyramid(path, height, SIDE_PX * COLUMNS, 10 / POWER), found, paint)
+
+
+def by_geopandas(path: Path, found: Iterator[Field]) -> Written:
+    """All of them in one frame, and its to_file."""
+    import geopandas
+    import pandas as pd
+
+    seconds, frames = 0.0, []
+    for outlined, nuclei, _, _ in found:
+        since = time.process_time()
+        frames.append(geopandas.GeoDataFrame(nuclei, geometry=[outline for _, outline in outlined]))
+        seconds += time.process_time() - since
+    since = time.process_time()
+    pd.concat(frames, ignore_index=True).to_file(path, driver="GeoJSON")
+    return seconds + time.process_time() - since, path
+
+
+GEOPANDAS = "geopandas, one frame"
+WRITERS: dict[str, Callable[[Path, Iterator[Field], int], Written]] = {
+    "GeoJSON": lambda folder, found, _: geojson(folder / "a.geojson", found, limit_bytes=NEVER),
+    "GeoJSON, gzipped": lambda folder, found, _: geojson(folder / "b.geojson", found, limit_bytes=0),
+    "CSV": lambda folder, found, _: table_file(folder / "a.csv", found, limit_bytes=NEVER),
+    "CSV, gzipped": lambda folder, found, _: table_file(folder / "b.csv", found, limit_bytes=0),
+    "Parquet": lambda folder, found, _: table_file(folder / "a.parquet", found),
+    "OME-Zarr of the labels": lambda folder, found, count: label_pyramid(folder / "a.ome.zarr", found, count),
+    "json.dumps of one collection": lambda folder, found, _: one_collection(folder / "c.geojson", found),
+    GEOPANDAS: lambda folder, found, _: by_geopandas(folder / "d.geojson", found),
 }
 
 
@@ -179,5 +230,8 @@ if __name__ == "__main__":
             print(json.dumps(render(Path(folder))))
         case ["--write", name, folder, count]:
             print(json.dumps(write(name, Path(folder), int(count))))
-        case arguments:
-            main(int(arguments[0]) if arguments else NUCLEI)
+        case _:
+            parser = ArgumentParser(description=__doc__)
+            parser.add_argument("count", metavar="NUCLEI", nargs="?", type=int, default=NUCLEI)
+            parser.add_argument("--geopandas", metavar="PYTHON")
+            main(**vars(parser.parse_args()))

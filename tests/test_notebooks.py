@@ -74,3 +74,18 @@ def test_two_folders_of_images_become_nuclei(executed: Any) -> None:
     assert len(plt.get_fignums()) == 2
     made = {path.name for path in (names["work"] / "out").iterdir()}
     assert made >= {"train-0000.tif", "train-0000.csv", "train-0000_steps.png"}
+
+
+def test_a_slide_becomes_nuclei(executed: Any) -> None:
+    """Of the real slide where it is, else of a rendered one."""
+    names = executed("slide.ipynb")
+    assert set(names["tiles"]["power"]) == {10, 20}
+    nuclei, left, top, side = (names[name] for name in ("nuclei", "left", "top", "side"))
+    assert len(nuclei) > 100
+    assert nuclei["col"].between(left - 1, left + side).all()
+    assert nuclei["row"].between(top - 1, top + side).all()
+    shown = set(np.unique(names["found"])) - {0}
+    assert shown == set(nuclei["id"])
+    assert len(plt.get_fignums()) == 4
+    made = {path.name for path in (names["work"] / "out").iterdir()}
+    assert made >= {"slide.parquet", "slide.geojson.gz", "slide.ome.zarr", "slide_density.png"}

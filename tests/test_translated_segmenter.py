@@ -115,15 +115,16 @@ def test_maps_of_the_image_itself_are_averaged_in(direct: float, found: bool) ->
     assert bool(made.segment(image)[15, 15]) is found
     assert bool(made.segment(image)[45, 5]) is not found
     weights = [1 - direct, direct]
-    expected = Seeing().segmenter.segment_mean(weights, [255 - image, image])
+    seeing = Seeing().segmenter
+    expected = seeing.find(seeing.look_at_mean(weights, [255 - image, image]))
     np.testing.assert_array_equal(made.segment(image), expected)
 
 
 def test_the_mean_of_one_image_is_that_image() -> None:
     image = np.random.default_rng(0).integers(0, 256, (90, 101, 3), dtype=np.uint8)
     one = Seeing().segmenter
-    np.testing.assert_array_equal(one.segment_mean([2.0, 2.0], [image, image]), one.segment(image))
-    np.testing.assert_array_equal(one.segment_mean([3.0], [image], mpp=0.5), one.segment(image))
+    for seen in (one.look_at_mean([2.0, 2.0], [image, image]), one.look_at_mean([3.0], [image], mpp=0.5)):
+        np.testing.assert_array_equal(one.find(seen), one.segment(image))
 
 
 def test_steps_begin_with_the_translation() -> None:
@@ -146,7 +147,7 @@ def test_what_cannot_be_averaged_or_shown(mock_segmenter) -> None:
         wrapped.steps(image)
     own = MapSegmenter(predict=negative, chain=lambda maps: None, **PLAIN, join="own")
     with pytest.raises(UserError, match="join='blend' alone"):
-        own.segment_mean([1.0], [image])
+        own.look_at_mean([1.0], [image])
 
 
 # -- translation in windows ----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ All are for markers of the nucleus (Ki67, ER, PR, p53) in DAB with haematoxylin.
 number, which is written beside its class, and calls it positive from a threshold on.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -32,15 +33,29 @@ class Classifier(Protocol):
     map: ClassVar[str | None] = None
     threshold: float
 
-    def score(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
-        """The number of each nucleus of `instances` (H, W), 0 = background, by rising id, float64 (N,).
+    def seen(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
+        """What is seen of each nucleus of `instances` (H, W), 0 = background, by itself: (N, K) by rising id.
 
         `image` is RGB, uint8 (H, W, 3), or the `map`, float32 (H, W).
         """
         ...
 
+    def rule(
+        self, of_all: Iterable[NDArray[np.float64]]
+    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """What gives the numbers (N,) of nuclei of which (N, K) was seen.
 
-class DAB:
+        `of_all` is what was seen of all nuclei of the image or slide, in parts, read once and one after another.
+        """
+        ...
+
+    def score(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
+        """The number of each nucleus of `instances` (H, W), the whole image, by rising id, float64 (N,)."""
+        seen = self.seen(image, instances)
+        return self.rule([seen])(seen)
+
+
+class DAB(Classifier):
     """Positive is a nucleus whose mean DAB density, decimal, is `above` or more (1 is a tenth of the light).
 
     The density is the amount of DAB after deconvolution into haematoxylin and DAB (`stain.stains`, H-DAB),
@@ -59,17 +74,23 @@ class DAB:
         self.threshold = above
         self.own_haematoxylin = own_haematoxylin
 
-    def score(self, image: NDArray[np.uint8], instances: NDArray[Any]) -> NDArray[np.float64]:
+    def seen(self, image: NDArray[np.uint8], instances: NDArray[Any]) -> NDArray[np.float64]:
+        """See `Classifier`: the mean density of haematoxylin and of DAB."""
+        return NucleusPixels(instances).mean(image, lambda rgb: stains(rgb, "H-DAB")[..., :2])
+
+    def rule(
+        self, of_all: Iterable[NDArray[np.float64]]
+    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         """See `Classifier`: the DAB density beyond the haematoxylin's."""
-        amounts = NucleusPixels(instances).mean(image, lambda rgb: stains(rgb, "H-DAB")[..., :2])
-        haematoxylin, dab = amounts.T
-        if not self.own_haematoxylin or not len(dab):
-            return dab
-        ratio = dab / np.maximum(haematoxylin, _LEAST_HAEMATOXYLIN)
-        return dab - np.clip(np.quantile(ratio, _BARE), -_MOST_BARE, _MOST_BARE) * haematoxylin
+        if not self.own_haematoxylin:
+            return _last
+        ratios = [seen[:, 1] / np.maximum(seen[:, 0], _LEAST_HAEMATOXYLIN) for seen in of_all]
+        ratio = np.concatenate(ratios) if ratios else np.empty(0)
+        tint = np.clip(np.quantile(ratio, _BARE), -_MOST_BARE, _MOST_BARE) if len(ratio) else 0.0
+        return lambda seen: seen[:, 1] - tint * seen[:, 0]
 
 
-class HSI:
+class HSI(Classifier):
     """Positive is a nucleus of whose pixels a `share` or more are brown, by hue, saturation and intensity.
 
     A pixel is brown if its hue is at most half of `hue_width` from `hue` (on the circle, 0 to 1: red is 0,
@@ -96,9 +117,15 @@ class HSI:
         for name, value in vars(self).items():
             _check("share" if name == "threshold" else name, value, 0, 1)
 
-    def score(self, image: NDArray[np.uint8], instances: NDArray[Any]) -> NDArray[np.float64]:
+    def seen(self, image: NDArray[np.uint8], instances: NDArray[Any]) -> NDArray[np.float64]:
         """See `Classifier`: the share of its pixels that are brown, 0 to 1."""
-        return NucleusPixels(instances).mean(image, self.brown)[:, 0]
+        return NucleusPixels(instances).mean(image, self.brown)
+
+    def rule(
+        self, of_all: Iterable[NDArray[np.float64]]
+    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """See `Classifier`: that share."""
+        return _last
 
     def brown(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which pixels of an image, RGB, uint8 (..., 3), are brown: bool (...)."""
@@ -112,7 +139,7 @@ class HSI:
         )
 
 
-class Masks:
+class Masks(Classifier):
     """Positive is a nucleus of whose pixels the method's own mask of positive nuclei has a `share` or more.
 
     For methods that give a mask a stain, as spatial_prior with masks=2. Raises UserError for a share outside
@@ -126,9 +153,15 @@ class Masks:
         _check("share", share, 0, 1)
         self.threshold = share
 
-    def score(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
+    def seen(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
         """See `Classifier`: the share of its pixels that are in the mask, 0 to 1."""
-        return NucleusPixels(instances).mean(image[..., None] > 0.5, lambda inside: inside)[:, 0]
+        return NucleusPixels(instances).mean(image[..., None] > 0.5, lambda inside: inside)
+
+    def rule(
+        self, of_all: Iterable[NDArray[np.float64]]
+    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+        """See `Classifier`: that share."""
+        return _last
 
 
 def classes_of(classifier: Classifier, image: NDArray[Any], instances: NDArray[Any]) -> dict[int, str]:
@@ -151,6 +184,10 @@ def hsi(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     coloured = total - 3 * np.minimum(np.minimum(red, green), blue)
     saturation = np.divide(coloured, total, out=np.zeros_like(total), where=total > 0)
     return np.stack([hue % 1, saturation, total / np.float32(765)], axis=-1)
+
+
+def _last(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+    return seen[:, -1]
 
 
 def _check(name: str, value: float, least: float, most: float) -> None:

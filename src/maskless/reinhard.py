@@ -1,6 +1,6 @@
 """Reinhard's colour transfer: an image with the mean and the spread of another's colours, in Lab."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -39,18 +39,25 @@ class Reinhard:
         self.mean, self.std = np.array(mean, np.float32), np.array(std, np.float32)
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        lab = _lab(_brightened(image))
-        mean, std = _statistics(lab)
-        moved = (lab - mean.astype(np.float32)) * (self.std / np.maximum(std, 1e-3)).astype(
-            np.float32
-        ) + self.mean
-        pixels = np.clip(moved * _UNIT + _ZERO, 0, 255).astype(np.uint8)
-        return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_LAB2RGB))
+        return self.like(image)(image)
+
+    def like(self, whole: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+        """What does to images, parts of `whole` or not, what this does to `whole`, RGB uint8 (H, W, 3)."""
+        bright = _bright(whole)
+        mean, std = _statistics(_lab(_brightened(whole, bright)))
+
+        def moved(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            away = _lab(_brightened(image, bright)) - mean.astype(np.float32)
+            lab = away * (self.std / np.maximum(std, 1e-3)).astype(np.float32) + self.mean
+            pixels = np.clip(lab * _UNIT + _ZERO, 0, 255).astype(np.uint8)
+            return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_LAB2RGB))
+
+        return moved
 
 
 def lab_statistics(image: NDArray[np.uint8]) -> LabStatistics:
     """What `Reinhard` makes other images alike to: of RGB uint8 (H, W, 3), made bright as there."""
-    mean, std = _statistics(_lab(_brightened(image)))
+    mean, std = _statistics(_lab(_brightened(image, _bright(image))))
     return LabStatistics(
         (float(mean[0]), float(mean[1]), float(mean[2])), (float(std[0]), float(std[1]), float(std[2]))
     )
@@ -62,8 +69,11 @@ def _statistics(lab: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[
     return flat.mean(axis=0, dtype=np.float64), flat.std(axis=0, dtype=np.float64)
 
 
-def _brightened(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    bright = max(float(np.percentile(image, _BRIGHT_PERCENTILE)), 1.0)
+def _bright(image: NDArray[np.uint8]) -> float:
+    return max(float(np.percentile(image, _BRIGHT_PERCENTILE)), 1.0)
+
+
+def _brightened(image: NDArray[np.uint8], bright: float) -> NDArray[np.uint8]:
     return np.clip(image * (255 / bright), 0, 255).astype(np.uint8)
 
 

@@ -1,7 +1,8 @@
 """Image in, instances out: what every method ends as, and what every figure and file comes from."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import groupby, islice, product
 from typing import Literal, Protocol, runtime_checkable
 
@@ -39,6 +40,20 @@ class Segmenter(Protocol):
     def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The maps behind the instances by name: float32 (H, W) or (C, H, W)."""
         ...
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a network has seen in an image of `shape` = (H, W) px: all that its chain needs.
+
+    `maps` are joined, float32 (h, w) or (C, h, w) at the network's pixel spacing; or, for maps that are not
+    joined, `windows` are the windows with the maps of each, and `seen_shape` is (h, w).
+    """
+
+    shape: tuple[int, int]
+    seen_shape: tuple[int, int]
+    maps: Mapping[str, np.ndarray] | None = None
+    windows: Iterable[tuple[Window, Mapping[str, np.ndarray]]] = ()
 
 
 class MapSegmenter:
@@ -98,6 +113,7 @@ class MapSegmenter:
             raise UserError(f"batch={batch} windows must be at least 1")
         self.predict, self.chain, self.join, self.average = predict, chain, join, average
         self.colour, self.prepare, self.prepare_px = colour, prepare, prepare_px
+        self._is_known = False  # whether what depends on the whole is prepared by more than the image
         self.tiling = Tiling(window_px, overlap_px, multiple_px)
         self.mpp = spacing_of(mpp)
         self.device, self.batch, self.autocast = torch.device(device), batch, autocast
@@ -109,19 +125,26 @@ class MapSegmenter:
 
     def segment(self, image: np.ndarray, mpp: float | None = None) -> np.ndarray:
         """Instances int32 (H, W), ids 1..N, of RGB uint8 (H, W, 3) at `mpp` µm/px (None: as trained)."""
-        resampled = self._prepared(image, mpp)
-        if self.join == "blend":
-            labels = self._labels(self._joined(resampled))
-        else:
-            predicted = self._predicted(resampled)
-            windows = [LabelledWindow(*window.corner_px, self._labels(maps)) for window, maps in predicted]
-            labels = stitch(windows, resampled.shape[:2])
-        return compact(resized_labels(labels, image.shape[:2]))
+        return self.find(self._seen(image, mpp))
 
-    def segment_mean(
+    def look(self, image: np.ndarray, mpp: float | None = None) -> Seen:
+        """The first half of `segment`, the network's; `find` is the other, which may run beside the next."""
+        seen = self._seen(image, mpp)
+        return replace(seen, windows=list(seen.windows))
+
+    def find(self, seen: Seen) -> np.ndarray:
+        """The second half of `segment`: instances int32 (H, W), ids 1..N, of what the network has seen."""
+        if seen.maps is not None:
+            labels = self._labels(seen.maps)
+        else:
+            windows = [LabelledWindow(*window.corner_px, self._labels(maps)) for window, maps in seen.windows]
+            labels = stitch(windows, seen.seen_shape)
+        return compact(resized_labels(labels, seen.shape))
+
+    def look_at_mean(
         self, weights: Sequence[float], images: Sequence[np.ndarray], mpp: float | None = None
-    ) -> np.ndarray:
-        """As `segment`, of the weighted mean of the maps of several images of the same tissue.
+    ) -> Seen:
+        """As `look`, with the weighted mean of the maps of several images of the same tissue.
 
         Raises UserError with 'own', whose maps are not joined.
         """
@@ -132,7 +155,40 @@ class MapSegmenter:
         for weight, image in zip(weights, images, strict=True):
             for name, values in self._joined(self._prepared(image, mpp)).items():
                 mean[name] = mean.get(name, 0) + np.float32(weight / total) * values
-        return compact(resized_labels(self._labels(mean), images[0].shape[:2]))
+        return Seen(images[0].shape[:2], next(iter(mean.values())).shape[-2:], mean)
+
+    def _seen(self, image: np.ndarray, mpp: float | None) -> Seen:
+        """As `look`, but windows that are not joined are predicted as they are asked for."""
+        resampled = self._prepared(image, mpp)
+        shapes = image.shape[:2], resampled.shape[:2]
+        if self.join == "blend":
+            return Seen(*shapes, self._joined(resampled))
+        return Seen(*shapes, windows=self._predicted(resampled))
+
+    @property
+    def square_px(self) -> int:
+        """The side of the squares that `knowing` takes, in the network's pixels."""
+        multiple = self.tiling.multiple_px
+        return self.prepare_px or max(SAMPLE_PX // multiple, 1) * multiple
+
+    @contextmanager
+    def knowing(self, squares: np.ndarray) -> Iterator[None]:
+        """Inside, every image is a part of one whole, known by `squares` of it at the network's spacing.
+
+        They are uint8 (N, square_px, square_px, 3). The colours of the parts are changed as those of the
+        squares together (by a `colour` that has a `like`; others see each part alone), and what depends on
+        the image as a whole is prepared by them once.
+        """
+        own = self.colour, self._is_known
+        if like := getattr(self.colour, "like", None):
+            self.colour = like(squares.reshape(-1, *squares.shape[2:]))
+        coloured = np.stack([self.colour(square) for square in squares]) if self.colour else squares
+        try:
+            with self._prepared_by(coloured) if self.prepare else nullcontext():
+                self._is_known = True
+                yield
+        finally:
+            self.colour, self._is_known = own
 
     def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The joined maps by name, float32 (H, W) or (C, H, W); with 'own', each pixel from one window."""
@@ -214,10 +270,15 @@ class MapSegmenter:
     def _knowing(self, image: np.ndarray) -> AbstractContextManager[None]:
         """What is prepared of the whole image."""
         fits = all(len(self.tiling.along(length).starts_px) == 1 for length in image.shape[:2])
-        if self.prepare is None or (fits and self.prepare_px is None):
+        if self.prepare is None or self._is_known or (fits and self.prepare_px is None):
             return nullcontext()
+        return self._prepared_by(self._samples(image))
+
+    def _prepared_by(self, samples: np.ndarray) -> AbstractContextManager[None]:
+        """What is prepared by samples uint8 (N, h, w, 3) of an image."""
+        assert self.prepare is not None
         with torch.inference_mode(), self._precision():
-            return self.prepare(self._normalised(self._samples(image)))
+            return self.prepare(self._normalised(samples))
 
     def _samples(self, image: np.ndarray) -> np.ndarray:
         """What the whole image is known by, uint8 (N, h, w, 3)."""

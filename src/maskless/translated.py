@@ -1,5 +1,7 @@
 """A segmenter of one stain for images of another: they are translated first."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,9 +48,40 @@ class Translated:
         """The instances, as `segment` finds them, and the translation, as `translate` makes it."""
         mpp, made = self._translated(image, mpp)
         if self.direct:
-            assert isinstance(self.then, MapSegmenter)
-            return self.then.segment_mean([1 - self.direct, self.direct], [made, image], mpp), made
+            return self.find(self._seen(image, made, mpp)), made
         return self.then.segment(made, mpp), made
+
+    def look(self, image: NDArray[np.uint8], mpp: float | None = None) -> Any:
+        """The first half of `segment`, that of the networks; `find` is the other."""
+        mpp, made = self._translated(image, mpp)
+        return self._seen(image, made, mpp)
+
+    def find(self, seen: Any) -> NDArray[np.int32]:
+        """The second half of `segment`: instances int32 (H, W) of what `look` gave."""
+        return self.then.find(seen) if isinstance(self.then, MapSegmenter) else seen
+
+    def _seen(self, image: NDArray[np.uint8], made: NDArray[np.uint8], mpp: float | None) -> Any:
+        if not isinstance(self.then, MapSegmenter):
+            return self.then.segment(made, mpp)
+        if self.direct:
+            return self.then.look_at_mean([1 - self.direct, self.direct], [made, image], mpp)
+        return self.then.look(made, mpp)
+
+    @property
+    def square_px(self) -> int:
+        """The side of the squares that `knowing` takes, in the translator's pixels."""
+        return self.translator.square_px
+
+    @contextmanager
+    def knowing(self, squares: NDArray[np.uint8]) -> Iterator[None]:
+        """Inside, every image is a part of one whole, known by squares of it, as by `MapSegmenter.knowing`."""
+        with self.translator.knowing(squares):
+            if not isinstance(self.then, MapSegmenter):
+                yield
+                return
+            made = np.stack([self.translate(square) for square in squares])
+            with self.then.knowing(made):
+                yield
 
     def maps(self, image: NDArray[np.uint8], mpp: float | None = None) -> dict[str, NDArray[Any]]:
         """The map `translated` and those that `then` gives of it, float32 (H, W) or (C, H, W)."""

@@ -1,5 +1,7 @@
 """White glass: an image whose background has no tint, whatever the lamp and the camera."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,5 +22,13 @@ class WhiteBalance:
         self.percentile = percentile
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        bright = np.maximum(np.percentile(image.reshape(-1, 3), self.percentile, axis=0), 1)
-        return np.clip(np.rint(image * (255 / bright)), 0, 255).astype(np.uint8)
+        return self.like(image)(image)
+
+    def like(self, whole: NDArray[np.uint8]) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
+        """What does to images, parts of `whole` or not, what this does to `whole`, RGB uint8 (H, W, 3)."""
+        bright = np.maximum(np.percentile(whole.reshape(-1, 3), self.percentile, axis=0), 1)
+
+        def balanced(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            return np.clip(np.rint(image * (255 / bright)), 0, 255).astype(np.uint8)
+
+        return balanced

@@ -128,9 +128,11 @@ def _write_jpegs(
 ) -> Path:
     """Levels of JPEG tiles in RGB, as OpenSlide's Aperio and generic readers know them.
 
-    tifffile encodes no JPEG by itself, so it is given encoded tiles, and the tag that says so is set after.
+    tifffile writes encoded tiles as they are. It is told of another compression, so that it needs no package
+    that encodes JPEG, and the tag is set right after.
     """
     tags |= {"photometric": "rgb", "tile": (tile_px, tile_px), "metadata": None, "dtype": "uint8"}
+    tags |= {"compression": "zlib"}
     with TiffWriter(path) as file:
         for number, downsample in enumerate(downsamples):
             pixels = level(image, downsample)

@@ -81,8 +81,8 @@ class Analysis:
             nuclei[self.classifier.column] = score
             nuclei["class"] = np.where(score >= self.classifier.threshold, POSITIVE, NEGATIVE)
         if regions:
-            nuclei = _limited(nuclei, regions)
-            instances = _kept(instances, nuclei["id"].to_numpy())
+            nuclei = limited(nuclei, regions)
+            instances = labels_of(instances, nuclei["id"].to_numpy())
         return Analysed(image, instances, nuclei, mpp, stated is not None, regions, steps, notes)
 
 
@@ -93,7 +93,7 @@ def steps_of(segmenter: Segmenter, image: NDArray[np.uint8], mpp: float | None) 
     return segmenter.steps(image, mpp)
 
 
-def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
+def limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
     """The nuclei in at least one region, with the names of theirs in the column `region`."""
     names: list[list[str]] = [[] for _ in range(len(nuclei))]
     row, col = nuclei["row"].to_numpy(), nuclei["col"].to_numpy()
@@ -106,6 +106,6 @@ def _limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
     return limited
 
 
-def _kept(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
+def labels_of(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
     """The label map with these nuclei alone, under the ids that they have."""
     return np.where(np.isin(instances, ids), instances, 0)

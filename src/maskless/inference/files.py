@@ -12,9 +12,10 @@ from maskless.data.annotations import regions_file
 from maskless.data.images import SUFFIXES
 from maskless.errors import UserError
 from maskless.inference.analysis import Analysis
-from maskless.inference.outputs import possible_names, write_outputs
+from maskless.inference.kinds import kind_of
 from maskless.inference.records import Record, Records, content_hash, full_path
-from maskless.inference.summary import Row, summary_rows
+from maskless.inference.slide.watcher import Silent, Watcher
+from maskless.inference.summary import Row, readable
 
 #: What can be wrong with the name of one file, where others could be written.
 _OF_ONE_NAME = {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
@@ -56,11 +57,15 @@ def predict_files(
     analysis: Analysis,
     files: Sequence[Path],
     output: Path,
-    formats: Sequence[str],
+    formats: Sequence[str] | None,
     settings: Mapping[str, Any],
     region: Path | None = None,
+    watcher: Watcher | None = None,
 ) -> Iterator[Predicted]:
-    """Analyse one file after another, and write its `formats` (see `outputs.FORMATS`) into `output`.
+    """Analyse one file after another, and write its `formats` into `output`.
+
+    They are those of `outputs.FORMATS` for an image, of `slide.outputs.SLIDE_FORMATS` for a whole slide, and the
+    usual ones of either for None. `watcher` is told how far a slide is.
 
     A file that is done is passed over, if it and its regions have the content that they had, and `settings`,
     plain values that say all that the result depends on, are what they were. `region` is the GeoJSON file of
@@ -70,26 +75,29 @@ def predict_files(
     own, memory, an error of ours) is named, and the rest are done. Raises UserError if `output` cannot be
     written.
     """
-    records = Records(output)
+    records, watcher = Records(output), watcher or Silent()
     for path in files:
-        records.discard(path.stem)
+        stem = path.stem
+        records.discard(stem)
         try:
-            regions = regions_file(region, path.stem) if region and region.is_dir() else region
+            regions = regions_file(region, stem) if region and region.is_dir() else region
             contents = content_hash(path), content_hash(regions) if regions else None
-            record = records.of(path.stem)
-            if record and record.is_of(*contents, settings) and set(formats) <= set(record.files):
+            record = records.of(stem)
+            kind = kind_of(path, analysis, records, watcher)
+            wanted = kind.usual if formats is None else formats
+            if record and record.is_of(*contents, settings) and set(wanted) <= set(record.files):
                 yield Predicted(path, record.rows, done_before=True)
                 continue
-            records.refuse_others(path, contents[0], possible_names(path.stem, formats))
-            found = analysis.of(path, regions)
-            rows = summary_rows(_readable(path.name), found)
+            records.refuse_others(path, contents[0], kind.names(stem, wanted))
+            of = {"image": contents[0], "regions": contents[1], "settings": settings}
+            found = kind.find(path, regions, of)
         except Exception as error:
             yield _failed(path, error)
             continue
         try:
-            with records.staged(path.stem) as folder:
-                written = write_outputs(folder, path.stem, found, formats)
-                records.publish(path.stem, written, Record(full_path(path), *contents, settings, {}, rows))
+            with records.staged(stem) as folder:
+                written, rows = found.write(folder, stem, wanted)
+                records.publish(stem, written, Record(full_path(path), *contents, settings, {}, rows))
         except Exception as error:
             if isinstance(error, UserError) and not _is_of_one_name(error):
                 raise
@@ -100,12 +108,12 @@ def predict_files(
 
 def _failed(path: Path, error: Exception) -> Predicted:
     if isinstance(error, UserError):
-        return Predicted(path, problem=_readable(str(error)))
+        return Predicted(path, problem=readable(str(error)))
     if _is_of_memory(error):
         why = f"{path} needs more memory than there is: cut it into smaller images"
-        return Predicted(path, problem=_readable(why))
+        return Predicted(path, problem=readable(why))
     why = f"{path} failed ({type(error).__name__}: {error}), which is a defect of maskless: please report it"
-    return Predicted(path, problem=_readable(why), defect=error)
+    return Predicted(path, problem=readable(why), defect=error)
 
 
 def _is_of_memory(error: Exception) -> bool:
@@ -117,8 +125,3 @@ def _is_of_memory(error: Exception) -> bool:
 def _is_of_one_name(error: UserError) -> bool:
     cause = error.__cause__
     return isinstance(cause, OSError) and cause.errno in _OF_ONE_NAME
-
-
-def _readable(text: str) -> str:
-    """A name that is no Unicode, or a sentence with one, as what can be written."""
-    return text.encode("utf-8", "backslashreplace").decode()

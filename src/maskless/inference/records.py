@@ -1,9 +1,10 @@
 """What was done to which image, so that an interrupted prediction goes on where it was.
 
-`output/.maskless/NAME.json` lists the files of the image NAME. Until all are made they are in
-`output/.maskless/NAME.part`, so that a killed process leaves nothing unfinished among the results. While they
-are given their names, NAME.json lists them without a size, and the image is not done. A file that is not
-listed is somebody's own, and is neither replaced nor removed.
+`output/.maskless/NAME.json` lists the files of the image NAME (one may be a folder). Until all are made they
+are in `output/.maskless/NAME.part`, so that a killed process leaves nothing unfinished among the results.
+While they are given their names, NAME.json lists them without a size, and the image is not done. A file that
+is not listed is somebody's own, and is neither replaced nor removed. What is done already of a whole slide is
+in `output/.maskless/NAME.blocks`.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from maskless.inference.summary import COLUMNS, Row
 from maskless.stored import is_plain_name, read_json
 
 _HIDDEN = ".maskless"
+_OF = "of.json"
 
 
 @dataclass(frozen=True)
@@ -100,24 +102,44 @@ class Records:
         """Remove what a process that was killed may have left of an image, unfinished."""
         shutil.rmtree(self._part(stem), ignore_errors=True)
 
+    def blocks(self, stem: str, of: Mapping[str, Any]) -> Path:
+        """The folder for what is done of a slide until `publish`.
+
+        It is empty, unless it holds what an earlier process did `of` the same plain values.
+        """
+        folder = self._blocks(stem)
+        said = json.dumps(of, indent=1, sort_keys=True).encode()
+        try:
+            if not (folder / _OF).is_file() or (folder / _OF).read_bytes() != said:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+                write_atomically(folder / _OF, said)
+        except OSError as error:
+            raise unwritable(self.output, error) from error
+        return folder
+
     def publish(self, stem: str, written: Mapping[str, Path], record: Record) -> None:
         """Give the staged files of an image, by format, their names, and write `record` with these.
 
+        What was done of a slide is then removed.
         Files of other formats stay if they are of the same content and settings, and are removed if not.
         """
         old = _read(self._path(stem))
         listed = old.files if old else {}
         stays = old is not None and old.is_of(record.image, record.regions, record.settings)
         files = {name: file for name, file in listed.items() if stays and self._is_there(file)}
-        files |= {name: [file.name, file.stat().st_size] for name, file in written.items()}
+        files |= {name: [file.name, _size(file)] for name, file in written.items()}
         gone = {name for name, _ in listed.values()} - {name for name, _ in files.values()}
         unfinished = files | {name: [file.name, None] for name, file in written.items()}
         self._write(stem, replace(record, files=unfinished | {name: [name, None] for name in gone}))
         for name in gone:
             self._remove(name)
         for file in written.values():
+            if file.is_dir():  # no folder takes the place of another
+                self._remove(file.name)
             file.replace(self.output / file.name)
         self._write(stem, replace(record, files=files))
+        shutil.rmtree(self._blocks(stem), ignore_errors=True)
 
     def _write(self, stem: str, record: Record) -> None:
         staged = self._part(stem) / f"{stem}.json"
@@ -130,16 +152,22 @@ class Records:
     def _part(self, stem: str) -> Path:
         return self.folder / f"{stem}.part"
 
+    def _blocks(self, stem: str) -> Path:
+        return self.folder / f"{stem}.blocks"
+
     def _remove(self, name: str) -> None:
-        (self.output / name).unlink(missing_ok=True)
+        path = self.output / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     def _are_there(self, record: Record) -> bool:
         return all(self._is_there(file) for file in record.files.values())
 
     def _is_there(self, file: list[Any]) -> bool:
         name, size = file
-        path = self.output / name
-        return path.is_file() and path.stat().st_size == size
+        return size is not None and _size(self.output / name) == size
 
 
 def full_path(path: Path) -> str:
@@ -161,6 +189,13 @@ def unwritable(output: Path, error: OSError) -> UserError:
     at = f" ({Path(error.filename2).name})" if error.filename2 else ""  # what a file was to be renamed to
     why = f"{str(error.strerror).lower()}{at}"
     return UserError(f"cannot write to output={output}: {why}; choose another folder")
+
+
+def _size(path: Path) -> int | None:
+    """The bytes of a file, or of all files in a folder; None if it is not there."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size if path.is_file() else None
 
 
 def _read(path: Path) -> Record | None:

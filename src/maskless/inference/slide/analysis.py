@@ -1,0 +1,106 @@
+"""One slide, analysed: all its blocks done, and then its files written."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from maskless.data.annotations import Region, read_regions, refuse_outside
+from maskless.data.slides import Slide
+from maskless.errors import UserError
+from maskless.inference.analysis import Analysis, labels_of, limited
+from maskless.inference.slide.assemble import assembled
+from maskless.inference.slide.nuclei import count_of
+from maskless.inference.slide.outputs import SlideFiles
+from maskless.inference.slide.plan import Plan, squares
+from maskless.inference.slide.watcher import Watcher
+from maskless.inference.slide.work import BlockWork, part_path
+from maskless.inference.summary import Row, Tally
+from maskless.seams import compact
+
+
+@dataclass(frozen=True)
+class SlideFound:
+    """What was found on the slide called `name`: each block of `work` has its file in `folder`.
+
+    `size_px` is (H, W) of level 0, `mpp` its spacing in µm/px. `mpp_is_stated`, `regions` and `notes` are as in
+    `Analysed`.
+    """
+
+    name: str
+    work: BlockWork
+    folder: Path
+    size_px: tuple[int, int]
+    mpp: float
+    mpp_is_stated: bool
+    regions: Sequence[Region] = ()
+    notes: Sequence[str] = ()
+
+    def write(self, folder: Path, stem: str, formats: Sequence[str]) -> tuple[dict[str, Path], list[Row]]:
+        """Write its files into `folder`; the file of each format, and the rows of the summary."""
+        tally = Tally(self.regions)
+        with SlideFiles(folder, stem, self.work.plan, formats) as files:
+            for nuclei, labels, corner in self._numbered():
+                tally.add(nuclei)
+                files.add(nuclei, labels, corner)
+        tissue_px = self.work.plan.tissue_mm2 * 1e6 / self.mpp**2
+        return files.written, tally.rows(self.name, self.size_px, tissue_px, self.mpp)
+
+    def _numbered(self) -> Iterator[tuple[pd.DataFrame, NDArray[np.int32], tuple[int, int]]]:
+        """The nuclei of the regions, or all, with ids from 1 on; first of all none, but with all columns."""
+        count = 0
+        for owned in assembled(self.work, self.folder):
+            nuclei, labels = owned.table, owned.labels
+            nuclei.insert(0, "id", np.arange(1, len(nuclei) + 1))
+            if self.regions:
+                nuclei = limited(nuclei, self.regions)
+                labels = compact(labels_of(labels, nuclei["id"].to_numpy()))
+            nuclei["id"] = np.arange(count + 1, count + len(nuclei) + 1)
+            yield nuclei, np.where(labels > 0, labels + count, 0), owned.corner
+            count += len(nuclei)
+
+
+def analysed_slide(
+    analysis: Analysis,
+    path: Path,
+    folder: Path,
+    watcher: Watcher,
+    regions_path: Path | None = None,
+    core_px: int | None = None,
+) -> SlideFound:
+    """Find the nuclei of all blocks of a slide, those that have no file in `folder` yet.
+
+    With `regions_path`, of those blocks that have to do with the regions of that GeoJSON file. `core_px` is the
+    side of a block's core, px, in place of what goes best with the segmenter. Raises UserError for files that
+    cannot be read, for a slide without a scale, and for a region outside of it.
+    """
+    with Slide.open(path, mpp=analysis.mpp) as slide:
+        size_px = slide.height_px, slide.width_px
+        notes: list[str] = []
+        regions = read_regions(regions_path, notes) if regions_path else []
+        if regions_path:
+            refuse_outside(regions_path, regions, *size_px)
+        plan = Plan.of(slide, analysis.segmenter, regions, core_px)
+        work = BlockWork(slide, plan, analysis.segmenter, analysis.classifier, analysis.vectors)
+        done = {block: n for block in plan.blocks if (n := count_of(part_path(folder, block))) is not None}
+        watcher.begins(path, plan, len(done), sum(done.values()))
+        try:
+            with _knowing(slide, plan, analysis):
+                for nuclei in work.blocks([block for block in plan.blocks if block not in done], folder):
+                    watcher.block(nuclei)
+        except UserError as error:  # which knows the block, but not the file
+            raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
+        watcher.ends()
+        return SlideFound(path.name, work, folder, size_px, slide.mpp, analysis.mpp is None, regions, notes)
+
+
+def _knowing(slide: Slide, plan: Plan, analysis: Analysis) -> AbstractContextManager[None]:
+    """Inside, all blocks are treated as parts of one slide, if that makes a difference."""
+    segmenter = analysis.segmenter
+    if not plan.blocks or not hasattr(segmenter, "knowing"):
+        return nullcontext()
+    return segmenter.knowing(squares(slide, plan, segmenter.square_px))
