@@ -129,3 +129,9 @@ def test_white_is_moved_by_the_shifted_formula_alone() -> None:
 def test_a_hed_jitter_that_cannot_be_is_named(wrong: dict) -> None:
     with pytest.raises(UserError, match="augment step 'hed' cannot be built: sigma="):
         Pipeline({"hed": {"step": "HEDJitter", **wrong}}, 32)
+
+
+@pytest.mark.parametrize("step", [None, "D4", {}, {"p": 1.0}, {"step": 3}, {"step": "D4", None: 1.0}, ["D4"]])
+def test_a_step_that_is_none_is_said_in_a_sentence(step):
+    with pytest.raises(UserError, match=r"augment step 'dihedral' must name its step"):
+        Pipeline({"dihedral": step}, 32)

@@ -125,6 +125,13 @@ class Pipeline:
 
     def __init__(self, spec: Mapping[str, Mapping[str, Any]], crop_px: int) -> None:
         self.crop_px = crop_px
+        for name, step in spec.items():
+            if not (
+                isinstance(step, Mapping) and isinstance(step.get("step"), str) and all(map(_is_word, step))
+            ):
+                raise UserError(
+                    f"augment step {name!r} must name its step, as in {{step: D4, p: 1.0}}, not {step!r:.80}"
+                )
         self.steps = [_step(name, **step) for name, step in spec.items()]
         for step in self.steps:
             if isinstance(step, CropOrHalve):
@@ -155,6 +162,10 @@ class Pipeline:
         for signal in grid:
             result[signal] = np.ascontiguousarray(done[signal.value]).astype(arrays[signal].dtype)
         return result
+
+
+def _is_word(key: object) -> bool:
+    return isinstance(key, str)
 
 
 def _warped(array: np.ndarray) -> np.ndarray:
