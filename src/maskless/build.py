@@ -22,6 +22,7 @@ ROOMS = (
     "maskless.inference.search",
     "maskless.methods",
     "maskless.reinhard",
+    "maskless.training.loggers",
     "maskless.training.search",
     "maskless.white_balance",
 )
