@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from maskless.commands import choose
+from maskless.commands import patches as patches_module
 from maskless.data.readers.synthetic import Synthetic
 from maskless.networks.resnet18 import LAYERS
 from maskless.networks.resnet_unet import ResNetEncoder

@@ -56,10 +56,8 @@ def test_slides_are_indexed_and_learnt_from(cli, folder: Path, tmp_path: Path, m
     assert table.loc["a", "tiles_40x"] == table.loc["b", "tiles_40x"] > 100
     assert "c.svs" in table.loc["c", "why"]
 
-    done = cli(
-        "train", "method=scale_attention", "preset=tiny", "method.selection=loss", "schedule.crop_px=32", *words,
-        f"runs_dir={tmp_path / 'runs'}",
-    )  # fmt: skip
+    tiny = ("preset=tiny", "schedule.crop_px=32", "method.selection=loss", f"runs_dir={tmp_path / 'runs'}")
+    done = cli("train", "method=scale_attention", *tiny, *words)
     assert done.code == 0, done
     (run,) = (tmp_path / "runs" / "default").iterdir()
     losses = pd.read_csv(run / "metrics.csv").loss

@@ -233,8 +233,8 @@ def test_what_is_missing_or_has_changed_is_said(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "x", ["a.svs", "b.svs"])
     assert "there is no folder" in Slides(tmp_path / "none").problems()[0]
     assert "maskless prepare dataset=slides" in Slides(folder).problems()[0]
-    source = prepared(folder)
-    assert source.problems() == source.extra() == []
+    source = prepared(folder, verify=True)
+    assert source.problems() == source.extra() == Slides(folder, size_px=64, stride_px=56).problems() == []
     (source.index / "b.parquet").unlink()
     fresh = Slides(folder, size_px=64, stride_px=56)
     assert fresh.problems() == []  # what is left is learnt from

@@ -1,5 +1,7 @@
 """The stored levels of a whole slide, whatever the file: by OpenSlide, or of a TIFF by tifffile."""
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -7,7 +9,7 @@ import cv2
 import numpy as np
 import openslide
 from numpy.typing import NDArray
-from openslide import OpenSlide, OpenSlideError
+from openslide import OpenSlide, OpenSlideCache, OpenSlideError
 from tifffile import TiffFile, TiffPage
 
 from maskless.data.ome import ome_power
@@ -19,6 +21,7 @@ from maskless.resizing import MAX_PIXELS
 
 #: The format of OpenSlide's that is any tiled TIFF: it knows neither OME-XML nor levels below a page.
 _GENERIC = "generic-tiff"
+_DECODED_BYTES = 64 * 2**20
 _OPAQUE = 0xFF000000  # of a pixel's four bytes, the last the alpha
 
 
@@ -83,7 +86,7 @@ class OpenSlideLevels:
 
     def __init__(self, path: Path, mpp: float | None = None, power: float | None = None) -> None:
         self._path = path
-        self._slide: OpenSlide | None = OpenSlide(path)
+        self._slide: OpenSlide | None = _opened(path)
         self.sizes_px = [(int(w), int(h)) for w, h in self._slide.level_dimensions]
         self._downsamples = [float(d) for d in self._slide.level_downsamples]
         stated = self._slide.properties
@@ -96,7 +99,7 @@ class OpenSlideLevels:
         place = (round(x * downsample), round(y * downsample))
         try:
             if self._slide is None:
-                self._slide = OpenSlide(self._path)
+                self._slide = _opened(self._path)
             pixels = np.asarray(self._slide.read_region(place, level, (width_px, height_px)))
         except OpenSlideError as error:
             self.close()  # a slide that has failed once fails for good: a new one need not
@@ -164,6 +167,18 @@ class TiffLevels:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _opened(path: Path) -> OpenSlide:
+    slide = OpenSlide(path)
+    slide.set_cache(_decoded(os.getpid()))
+    return slide
+
+
+@lru_cache(1)
+def _decoded(process: int) -> OpenSlideCache:
+    """What a process keeps decoded of all of its slides together."""
+    return OpenSlideCache(_DECODED_BYTES)
 
 
 def _level_count(path: Path, vendor: str | None, file: TiffFile) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -85,7 +86,7 @@ def index_slide(slide: SlideFile, tiling: Tiling, folder: Path) -> Indexed:
     Raises UserError for a slide that cannot be opened or has none of the powers.
     """
     table, asked = folder / f"{slide.name}.parquet", asked_of(slide, tiling)
-    if (about := about_index(table)) and about["asked"] == asked:
+    if (about := about_index(table)) and serves(about["asked"], asked):
         return Indexed(**about["found"])
     with opened_slide(slide) as opened:
         left_out: list[str] = []
@@ -106,6 +107,12 @@ def index_slide(slide: SlideFile, tiling: Tiling, folder: Path) -> Indexed:
     with atomic(table) as file:
         pq.write_table(rows.replace_schema_metadata({_KEY: head}), file, compression="zstd")
     return found
+
+
+def serves(had: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether an index made for what was asked then has what is asked now: decoded tiles are tiles, too."""
+    verified = had.get("verify", False) or not asked["verify"]
+    return verified and {**had, "verify": None} == {**asked, "verify": None}
 
 
 def opened_slide(slide: SlideFile) -> Slide:

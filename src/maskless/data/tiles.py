@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maskless.data.slides import Slide
 from maskless.signals import Item
 
-#: Slides that a process holds open at once; OpenSlide keeps 32 MiB decoded of each.
+#: Slides that a process holds open at once.
 OPEN_SLIDES = 16
 
 
