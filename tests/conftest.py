@@ -1,6 +1,7 @@
 import os
+import runpy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,27 @@ from maskless.cli import main
 def label_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Labels that the tests make are kept apart from the user's own."""
     os.environ["MASKLESS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network_mark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that every attempt to leave this machine is written to, whichever process makes it."""
+    mark = tmp_path_factory.mktemp("network") / "mark"
+    mark.touch()
+    os.environ["NETWORK_MARK"] = str(mark)
+    watch = Path(__file__).parent / "offline"
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(watch), os.environ.get("PYTHONPATH", "")]))
+    runpy.run_path(str(watch / "sitecustomize.py"))
+    return mark
+
+
+@pytest.fixture(autouse=True)
+def no_connection(network_mark: Path) -> Iterator[None]:
+    """No test, and nothing that it starts, asks for anything beyond this machine."""
+    before = network_mark.stat().st_size
+    yield
+    tried = network_mark.read_text(encoding="utf-8")[before:]
+    assert not tried, f"a connection beyond this machine was tried: {tried}"
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -7,7 +8,6 @@ from maskless.build import build, resolve
 from maskless.data.readers.synthetic import Synthetic
 from maskless.errors import UserError
 from maskless.hardware import Hardware
-from maskless.runs import Run
 
 SYNTHETIC = "maskless.data.readers.synthetic.Synthetic"
 
@@ -50,6 +50,10 @@ def test_plain_values_are_returned_and_mappings_with_a_target_are_built():
         "maskless.provenance.PACKAGES",
         "maskless.runs",
         "maskless",
+        # Ours, and a class, but one that starts a process, or opens a file to write.
+        "maskless.pretrained.worker.Worker",
+        "maskless.writers.compression.GrowingFile",
+        "maskless.runs.Run",
         "maskless.nothing.There",
         "maskless.runs.NotThere",
         "maskless..runs.Run",
@@ -101,6 +105,11 @@ class Derived(Base):
         self.width_px, self.how = width_px, how
 
 
+class OfPath:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+
 class Greedy:
     def __init__(self, **anything: Any) -> None:
         self.anything = anything
@@ -146,4 +155,4 @@ def test_a_dataclass_is_checked_as_well():
 
 
 def test_paths_may_be_words():
-    assert build({"_target_": "maskless.runs.Run", "path": "x"}).path == Run("x").path  # type: ignore[arg-type]
+    assert build({"_target_": f"{HERE}.OfPath", "path": "x"}, [HERE]).path == "x"

@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 #: What a notebook may take of a processor.
@@ -31,25 +32,38 @@ def test_no_output_is_stored(name: str) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict[str, Any]]]:
-    """Cell by cell in one namespace, as a kernel does; what a cell ends in is not shown."""
+def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Run a notebook cell by cell in one namespace, as a kernel does; what a cell ends in is not shown."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     plt.switch_backend("Agg")
 
-    def executed(name: str) -> dict[str, Any]:
+    def run(name: str) -> dict[str, Any]:
         began, names = time.process_time(), {"__name__": "__main__"}
         for number, cell in enumerate(cells(name)):
             exec(compile("".join(cell["source"]), f"cell {number}", "exec"), names)
         assert time.process_time() - began < MOST_S
         return names
 
-    yield executed
+    yield run
     plt.close("all")
 
 
-def test_two_folders_of_images_become_nuclei(run: Callable[[str], dict[str, Any]]) -> None:
-    names = run("two_stains.ipynb")
+def test_own_images_and_clicks_are_enough_to_compare_two_segmenters(executed: Any) -> None:
+    names = executed("clicks.ipynb")
+    assert len(names["previews"]) == 3
+    preview = np.asarray(Image.open(names["previews"][0]))
+    assert (preview == (0, 255, 0)).all(axis=2).sum() > 100  # clicks, drawn
+    assert names["nuclei"].shape == names["image"].shape[:2] == (160, 160)
+    assert set(names["found"]) == {"rendered-ihc", "threshold"}
+    recall = names["scores"].query("metric == 'point_recall'").groupby("of")["value"].mean()
+    assert recall["rendered-ihc"] > 0.5
+    assert (names["work"] / "report.html").is_file()
+    assert len(plt.get_fignums()) == 3
+
+
+def test_two_folders_of_images_become_nuclei(executed: Any) -> None:
+    names = executed("two_stains.ipynb")
     assert names["nuclei"].shape == names["image"].shape[:2] == (128, 128)
     assert names["translation"].shape == names["image"].shape
     assert set(zip(names["structure"]["before"], names["structure"]["after"], strict=True)) == {
@@ -62,9 +76,9 @@ def test_two_folders_of_images_become_nuclei(run: Callable[[str], dict[str, Any]
     assert made >= {"train-0000.tif", "train-0000.csv", "train-0000_steps.png"}
 
 
-def test_a_slide_becomes_nuclei(run: Callable[[str], dict[str, Any]]) -> None:
+def test_a_slide_becomes_nuclei(executed: Any) -> None:
     """Of the real slide where it is, else of a rendered one."""
-    names = run("slide.ipynb")
+    names = executed("slide.ipynb")
     assert set(names["tiles"]["power"]) == {10, 20}
     nuclei, left, top, side = (names[name] for name in ("nuclei", "left", "top", "side"))
     assert len(nuclei) > 100

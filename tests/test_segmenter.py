@@ -499,6 +499,18 @@ def test_an_image_of_several_windows_is_known_as_a_whole_while_they_are_predicte
     assert not known.holds
 
 
+def test_an_averaged_image_is_known_anew_each_way_that_it_is_turned():
+    known, image = Known(), field((90, 101))
+    known.segmenter(average="flips").maps(image)
+    turned = [image[::rows, ::cols] for rows in (1, -1) for cols in (1, -1)]
+    assert len(known.given) == 4
+    for batch, one in zip(known.given, turned, strict=True):
+        np.testing.assert_array_equal(
+            pixels_of(batch)[0], np.pad(one, ((0, 6), (0, 3), (0, 0)), mode="reflect")
+        )
+    assert all(known.held)
+
+
 @pytest.mark.parametrize("shape", [(48, 48), (30, 41)])
 def test_what_fits_into_one_window_is_the_whole(shape):
     known = Known()

@@ -1,8 +1,9 @@
 """Objects from plain values: a mapping with a `_target_` becomes a call of what the target names.
 
 This is the only way a configuration becomes objects, whether it was composed just now or stored in a run
-that came from somebody else. A target is a class of `maskless`, or of the modules that the user lists as
-trusted, and nothing else: no function is ever called by name.
+that came from somebody else. A target is a class of the rooms of `maskless` whose objects a configuration is
+made of, or of the modules that the user lists as trusted, and nothing else: no function is ever called by
+name, and no class that starts a process or opens a file to write.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +14,24 @@ from maskless.arguments import arguments_of, misfit
 from maskless.errors import UserError, did_you_mean
 
 TARGET = "_target_"
+#: Where the classes are that a configuration can name.
+ROOMS = (
+    "maskless.classify",
+    "maskless.data",
+    "maskless.hardware",
+    "maskless.inference.search",
+    "maskless.methods",
+    "maskless.reinhard",
+    "maskless.training.search",
+    "maskless.white_balance",
+)
 
 
 def build(spec: Any, trust: Sequence[str] = ()) -> Any:
     """Build `spec` recursively.
 
     Mappings without a `_target_`, lists and plain values are returned as they are, with what is inside
-    them built. Raises UserError for a target outside `maskless` and `trust`, one that does not exist, and
+    them built. Raises UserError for a target outside `ROOMS` and `trust`, one that does not exist, and
     arguments that it does not take or that do not fit their annotation.
     """
     if isinstance(spec, Mapping):
@@ -33,10 +45,12 @@ def build(spec: Any, trust: Sequence[str] = ()) -> Any:
 
 
 def resolve(target: str, trust: Sequence[str] = ()) -> type:
-    """The class that a dotted path names. Raises UserError if it is none of `maskless` or `trust`."""
-    allowed = ("maskless", *trust)
+    """The class that a dotted path names. Raises UserError if it is none of `ROOMS` or `trust`."""
+    allowed = (*ROOMS, *trust)
     module_name, _, name = str(target).rpartition(".")
     if not _inside(module_name, allowed):
+        if _inside(module_name, ["maskless"]):
+            raise UserError(f"the configuration names {target!r}, which is nothing that it can be made of")
         raise UserError(
             f"the configuration names {target!r}, which is outside maskless: "
             f"if you know its author, allow it with trust=[{module_name.split('.')[0] or target}]"
@@ -58,7 +72,7 @@ def _call(kind: type, arguments: Mapping[str, Any]) -> Any:
     known, takes_others = arguments_of(kind)
     for name, value in arguments.items():
         if name not in known and not takes_others:
-            raise UserError(f"{kind.__name__} takes no {name!r}{did_you_mean(name, known)}")
+            raise UserError(f"{kind.__name__} takes no {name!r}{did_you_mean(str(name), known)}")
         if reason := misfit(name, value, known.get(name, Any)):
             raise UserError(f"{kind.__name__}'s {name} {reason}")
     try:

@@ -3,9 +3,10 @@
 Not called `load`: a module of that name would take the place of the function `maskless.load`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
@@ -13,11 +14,15 @@ from torch import Tensor
 from maskless.build import TARGET, build, resolve
 from maskless.errors import UserError
 from maskless.hardware import Hardware
+from maskless.methods.pretrained import Pretrained
 from maskless.methods.stage import Stage
 from maskless.model_file import model_path, read_header, read_weights
 from maskless.postprocess.chain import Chain
 from maskless.runs import CHAIN, Run
 from maskless.segmenter import Segmenter
+
+#: Arguments of stages that say where their first weights come from: a download, or a file of one machine.
+_BEGINNINGS = ("encoder_weights",)
 
 
 def load(run: str | Path, trust: Sequence[str] = (), hardware: Hardware | None = None) -> Segmenter:
@@ -41,7 +46,7 @@ def load_stage(run: Run, trust: Sequence[str] = ()) -> Stage:
     _refuse_broken_chain(run)
     if model := run.config.get("model"):  # a model that was scored
         return model_stage(model, trust)
-    stage = build_stage(run.config.get("method"), trust)
+    stage = stored_stage(run.config.get("method"), str(run.path), trust)
     if stage.trains:
         _give(
             stage,
@@ -54,15 +59,57 @@ def load_stage(run: Run, trust: Sequence[str] = ()) -> Stage:
 
 def model_stage(model: str | Path, trust: Sequence[str] = ()) -> Stage:
     """The stage of a model file or shipped model with its weights. Raises UserError as `load` does."""
-    stage = build_stage(read_header(model).method, trust)
+    stage = stored_stage(read_header(model).method, str(model), trust)
     _give(stage, read_weights(model), f"the model {model}", "its header")
     return stage
+
+
+def stored_stage(spec: Any, where: str, trust: Sequence[str] = ()) -> Stage:
+    """The method that a run or a model file `where` describes, without what its training began from.
+
+    So nothing is downloaded, and no file of the machine that trained it is looked for. Raises UserError as
+    `refuse_foreign_weights` and `build_stage` do.
+    """
+    refuse_foreign_weights(spec, where, trust)
+    return build_stage(without_beginnings(spec), trust)
+
+
+def refuse_foreign_weights(spec: Any, where: str, trust: Sequence[str]) -> None:
+    """Raise UserError if a stored description names weights that another package would read.
+
+    What such a package makes of a file is not known, and may be to run it. 'pretrained' in `trust` allows it.
+    """
+    if "pretrained" not in trust:
+        for weights in _foreign_weights(spec):
+            raise UserError(
+                f"{where} names the weights {weights!r}, which another package would read, and weights can "
+                "hold code: if you know who made them, allow it with trust=[pretrained]"
+            )
+
+
+def without_beginnings(method: Any) -> Any:
+    """The description of a method that needs no file beside its weights, whatever it began from."""
+    if not isinstance(method, Mapping):
+        return method
+    return {k: None if k in _BEGINNINGS else without_beginnings(value) for k, value in method.items()}
+
+
+def _foreign_weights(spec: Any) -> Iterator[str]:
+    """The weights that a description names of other people's models, wherever in it they stand."""
+    if isinstance(spec, Mapping):
+        if str(spec.get(TARGET)).rpartition(".")[2] == Pretrained.__name__ and spec.get("weights"):
+            yield str(spec["weights"])
+        for value in spec.values():
+            yield from _foreign_weights(value)
+    elif isinstance(spec, list):
+        for value in spec:
+            yield from _foreign_weights(value)
 
 
 def _give(stage: Stage, weights: Mapping[str, Tensor], whose: str, where: str) -> None:
     try:
         stage.load_state_dict(weights)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:  # of what are no names or no tensors
         raise UserError(f"{whose} does not fit the method in {where}") from error
 
 
@@ -103,6 +150,7 @@ def as_segmenter(stage: Stage, hardware: Hardware, mpp: float | None) -> Segment
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """What a checkpoint holds, tensors and plain values. Raises UserError for any other or damaged file."""
     try:
+        _refuse_packed(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever its unpickler meets in a broken or hostile file
         raise UserError(
@@ -112,3 +160,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"the checkpoint {path} is none of maskless: it holds no weights")
     return checkpoint
+
+
+def _refuse_packed(path: Path) -> None:
+    """Raise ValueError for an archive with a compressed file, which can hold any amount: PyTorch has none."""
+    if is_zipfile(path):
+        with ZipFile(path) as archive:
+            if any(file.compress_type != ZIP_STORED for file in archive.infolist()):
+                raise ValueError("a checkpoint is not compressed")

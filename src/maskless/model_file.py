@@ -3,6 +3,9 @@
 The format is safetensors, which holds numbers and text and nothing that could run. `maskless export` writes
 such files; `load` and `predict model=` take them in place of a run. Those in `maskless/models/` ship with the
 package and are known by name.
+
+Format 1 had weights of 16 bits, and at first no `learnt_from`. Format 2 has the weights as they were trained,
+unless they were halved, and says what they learnt from.
 """
 
 import json
@@ -21,8 +24,8 @@ from maskless.errors import UserError, did_you_mean
 from maskless.spacing import is_plausible
 
 SUFFIX = ".safetensors"
-#: The version of the header. A reader takes its own version and, where one is written for it, older ones.
-FORMAT = 1
+#: The version of the header. A reader takes its own version and those before it.
+FORMAT = 2
 #: Where the models of the package are.
 SHIPPED = Path(__file__).parent / "models"
 
@@ -52,13 +55,18 @@ class Header:
 
 
 def write_model(path: str | Path, header: Header, weights: Mapping[str, Tensor]) -> None:
-    """Write a model file; float32 weights are kept as float16, half the size.
-
-    Raises UserError if the file cannot be written, or if a weight is too large for float16.
-    """
-    half = {name: _halved(name, value) for name, value in weights.items()}
+    """Write a model file. Raises UserError if it cannot be written."""
     text = json.dumps(asdict(header))  # tuples become lists
-    write_atomically(path, save(half, metadata={"maskless": text}))
+    stored = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    write_atomically(path, save(stored, metadata={"maskless": text}))
+
+
+def halved(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights with float16 in place of floats, half the size: equal to about three digits.
+
+    Raises UserError if one is too large for float16.
+    """
+    return {name: _halved(name, value) for name, value in weights.items()}
 
 
 def read_header(path: str | Path) -> Header:
@@ -74,19 +82,23 @@ def read_header(path: str | Path) -> Header:
     try:
         stored = json.loads(text)
         version = stored["format"]
-        if version != FORMAT:
+        if not 1 <= version <= FORMAT:
             raise UserError(
-                f"{path} has format {version}, and this maskless reads {FORMAT}: "
+                f"{path} has format {version}, and this maskless reads 1 to {FORMAT}: "
                 + ("install a newer maskless" if version > FORMAT else "export it again from its run")
             )
-        return Header(**_checked(stored))
+        return Header(**_checked(_of_today(stored) if version < FORMAT else stored))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} is no model of maskless: its header cannot be read ({error})") from error
 
 
+def _of_today(stored: dict[str, Any]) -> dict[str, Any]:
+    """The header of format 1 as one of today's format."""
+    return {"learnt_from": [], **stored, "format": FORMAT}
+
+
 def _checked(stored: dict[str, Any]) -> dict[str, Any]:
     """The fields of a header. Raises ValueError or the like for any that is of another kind."""
-    stored = {"learnt_from": [], **stored}
     lists = {key: tuple(stored[key]) for key in ("trained_on", "about", "learnt_from")}
     texts = [stored[key] for key in ("name", "annotation", "licence")] + [
         t for ts in lists.values() for t in ts
@@ -140,8 +152,8 @@ def known_model(model: str | Path) -> Path:
 
 def _halved(name: str, value: Tensor) -> Tensor:
     if not value.is_floating_point():
-        return value.contiguous()
-    half = value.detach().to("cpu", torch.float16).contiguous()
+        return value
+    half = value.detach().to("cpu", torch.float16)
     if not torch.isfinite(half).all():
         raise UserError(f"the weights {name} do not fit into 16 bits: has the training diverged?")
     return half

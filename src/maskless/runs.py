@@ -16,6 +16,7 @@ runs/<study>/<method>-<dataset>-<seed>-<time>/
     structure.csv   rows an image that was translated: nuclei kept, vanished, appeared, and how far moved
     scored.json     which sources were scored, beside the run's own
     predictions/    label maps, uint16 PNG; translated/IMAGE.jpg beside them of what was translated first
+    wandb.json, wandb/, tensorboard/   what a logger was told, if there is one
     figures/        pictures for the report; sheets/STAGE-epoch-0005.png of what a stage made in training
     log.txt         what was logged, and the traceback of a failure
 """
@@ -26,6 +27,7 @@ import json
 import logging
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,6 +40,7 @@ import yaml
 from maskless.atomic import write_atomically
 from maskless.errors import UserError
 from maskless.provenance import commit, machine, versions
+from maskless.stored import inside, is_plain_name, read_json, read_rows, read_yaml
 
 #: The post-processing that a search chose. Without this file, it is the configuration's again.
 CHAIN = "chain.yaml"
@@ -45,6 +48,14 @@ PRIOR_STATISTICS = "prior_statistics.csv"
 #: Below the label maps of a source and part, what was made of the images before they were segmented.
 TRANSLATIONS = "translated"
 SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "value")
+#: What names the images that rows are of.
+_SCORED = ("source", "split")
+#: Where work on a run writes.
+_WRITTEN = ("log.txt", "checkpoints", "stages", "predictions", "figures", "figures/sheets")
+#: Room for the time and a number, in the 255 bytes that a name can have.
+_LONGEST_NAME = 100
+#: What a configuration can have under these, if it has anything.
+_MAPPINGS = ("method", "dataset", "prior", "target", "test", "choices", "hardware", "schedule")
 
 
 class Run:
@@ -66,7 +77,9 @@ class Run:
     ) -> "Run":
         """Make the folder `root/study/name-TIME`, which no other job shares, and describe the run in it."""
         now = datetime.now()
-        path = _exclusive(Path(root) / study, f"{name}-{now:%Y%m%d-%H%M%S}")
+        # Both may come from a file of somebody else's: the study of a run, say, or the name of a model.
+        name = re.sub(r"[^\w.+-]", "-", name)[:_LONGEST_NAME]
+        path = _exclusive(inside(Path(root), study), f"{name}-{now:%Y%m%d-%H%M%S}")
         run = cls(path)
         (path / "checkpoints").mkdir()
         run._write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
@@ -88,6 +101,8 @@ class Run:
     def open(cls, path: str | Path) -> "Run":
         """The run at `path`. Raises UserError if there is none."""
         run = cls(Path(path))
+        if run.path.is_file():
+            raise UserError(f"{path} is a file and no run directory: a model file is given as model={path}")
         if not run.path.is_dir():
             raise UserError(f"there is no run directory {path}; give one that `maskless train` made")
         for name in ("config.yaml", "state.json"):
@@ -101,26 +116,34 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved configuration, plain values, with the chain of chain.yaml if there is one."""
-        config = self._read_yaml("config.yaml")
-        if isinstance(config.get("method"), dict) and self.chain:
+        """The resolved configuration, plain values, with the chain of chain.yaml if there is one.
+
+        Raises UserError, naming the file, for one that cannot be read, or in which a group is no mapping.
+        """
+        config = read_yaml(self.path / "config.yaml")
+        for key in _MAPPINGS:
+            if not isinstance(config.get(key) or {}, dict):
+                raise UserError(
+                    f"{self.path}/config.yaml is no configuration of a run: its {key} is no mapping"
+                )
+        if config.get("method") and self.chain:
             config["method"]["chain"] = self.chain
         return config
 
     @property
     def chain(self) -> dict[str, Any] | None:
         """The post-processing that a search chose since, None if none did or its file was deleted."""
-        return self._read_yaml(CHAIN) if (self.path / CHAIN).is_file() else None
+        return read_yaml(self.path / CHAIN) if (self.path / CHAIN).is_file() else None
 
     @property
     def about(self) -> dict[str, Any]:
         """`run.json`: id, study, command, annotation, commit, machine, versions."""
-        return self._read_json("run.json")
+        return read_json(self.path / "run.json")
 
     @property
     def data(self) -> dict[str, Any]:
-        """`data.json`: what was read, by source."""
-        return self._read_json("data.json")
+        """`data.json`: what was read, by role. Raises UserError for what describes no sources."""
+        return _descriptions(self.path / "data.json")
 
     @property
     def learnt_data(self) -> dict[str, Any]:
@@ -140,7 +163,7 @@ class Run:
     @property
     def state(self) -> dict[str, Any]:
         """`state.json`: `state` is running, finished or failed, with what is known beside it."""
-        return self._read_json("state.json")
+        return read_json(self.path / "state.json")
 
     @property
     def at_work(self) -> bool:
@@ -149,8 +172,8 @@ class Run:
         if state.get("state") != "running" or state.get("host") != platform.node():
             return False
         try:
-            return b"maskless" in Path(f"/proc/{state['pid']}/cmdline").read_bytes()
-        except OSError:
+            return b"maskless" in Path(f"/proc/{int(state['pid'])}/cmdline").read_bytes()
+        except (OSError, KeyError, TypeError, ValueError):
             return False
 
     def mark(self, state: str, **facts: Any) -> None:
@@ -165,7 +188,10 @@ class Run:
         """While work is done: running, then finished, or failed and why. A `finished` run stays as it is.
 
         Meanwhile log.txt takes what maskless and Lightning log, warnings, and the traceback of a failure.
+        Raises UserError for a folder that leads out of the run, by a link.
         """
+        for name in _WRITTEN:
+            inside(self.path, name)
         with _log_to(self.path / "log.txt"):
             try:
                 if not finished:
@@ -199,14 +225,14 @@ class Run:
 
     def left(self, stage: str, signal: str) -> Path:
         """The folder of the maps that a stage left of the training images."""
-        return self.path / "stages" / stage / signal
+        return inside(self.path, "stages", stage, signal)
 
     # -- what it measured --------------------------------------------------------------------------------
 
     @property
     def metrics(self) -> list[dict[str, str]]:
         """The rows of metrics.csv, one an epoch."""
-        return _read_csv(self.path / "metrics.csv")
+        return read_rows(self.path / "metrics.csv")
 
     def add_metrics(self, row: Mapping[str, Any]) -> None:
         """Add an epoch's row, in place of any row of its stage of this step or a later one."""
@@ -215,7 +241,7 @@ class Run:
     @property
     def prior_statistics(self) -> list[dict[str, str]]:
         """The rows of prior_statistics.csv, one a statistic: of the prior at step 0, then of each epoch."""
-        return _read_csv(self.path / PRIOR_STATISTICS)
+        return read_rows(self.path / PRIOR_STATISTICS)
 
     def add_prior_statistics(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add the rows of one step of a stage, in place of any of its stage of this step or a later one."""
@@ -224,18 +250,23 @@ class Run:
     def trim_metrics(self, stage: str, step: int) -> None:
         """Drop a stage's rows past `step`, which a resumed run is about to write again."""
         for name in ("metrics.csv", PRIOR_STATISTICS):
-            if rows := _read_csv(self.path / name):
-                self._write(name, _to_csv(_up_to(rows, stage, step)))
+            if (self.path / name).exists():
+                self._write(name, _to_csv(_up_to(self.path / name, stage, step)))
 
     @property
     def scores(self) -> list[dict[str, str]]:
         """The rows of scores.csv: source, image, split, metric, definition, region, value."""
-        return _read_csv(self.path / "scores.csv")
+        return read_rows(self.path / "scores.csv", SCORE_COLUMNS)
 
     @property
     def scored(self) -> dict[str, Any]:
         """`scored.json`: what was read of the sources scored beside the run's own, by label."""
-        return self._read_json("scored.json") if (self.path / "scored.json").exists() else {}
+        scored = self.path / "scored.json"
+        found = _descriptions(scored) if scored.exists() else {}
+        for label in found:
+            if not is_plain_name(label):
+                raise UserError(f"{scored} calls a source {label!r}, which is no name of a folder: delete it")
+        return found
 
     def label(self, described: Mapping[str, Any]) -> str:
         """What a source that is scored is called here: its name, or if that is taken, with its fingerprint.
@@ -245,7 +276,7 @@ class Run:
         scored = self.scored
         known = {**scored, **by_name(self.data)}
         for label, data in known.items():
-            if (data["name"], data["sha256"]) == (described["name"], described["sha256"]):
+            if (data.get("name"), data.get("sha256")) == (described["name"], described["sha256"]):
                 return label
         name = str(described["name"])
         label = f"{name}-{described['sha256'][:8]}" if name in known else name
@@ -260,7 +291,7 @@ class Run:
     @property
     def labelling_indices(self) -> list[dict[str, str]]:
         """The rows of labelling_index.csv, one an image."""
-        return _read_csv(self.path / "labelling_index.csv")
+        return read_rows(self.path / "labelling_index.csv", _SCORED)
 
     def add_labelling_indices(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows, in place of all that labelling_index.csv had of the same source and split."""
@@ -269,7 +300,7 @@ class Run:
     @property
     def structure(self) -> list[dict[str, str]]:
         """The rows of structure.csv, three an image."""
-        return _read_csv(self.path / "structure.csv")
+        return read_rows(self.path / "structure.csv", _SCORED)
 
     def add_structure(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows, in place of all that structure.csv had of the same source and split."""
@@ -296,18 +327,9 @@ class Run:
 
     # -- files -------------------------------------------------------------------------------------------
 
-    def _read_yaml(self, name: str) -> dict[str, Any]:
-        try:
-            value = yaml.safe_load((self.path / name).read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise UserError(f"{self.path / name} cannot be read: {str(error).splitlines()[0]}") from error
-        if not isinstance(value, dict):
-            raise UserError(f"{self.path / name} cannot be read: it holds no mapping")
-        return value
-
     def _add(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
         first = rows[0]
-        kept = _up_to(_read_csv(self.path / name), first.get("stage"), int(first["step"]) - 1)
+        kept = _up_to(self.path / name, first.get("stage"), int(first["step"]) - 1)
         self._write(name, _to_csv([*kept, *(dict(row) for row in rows)]))
 
     def _write(self, name: str, text: str) -> None:
@@ -315,12 +337,6 @@ class Run:
 
     def _write_json(self, name: str, value: Any) -> None:
         self._write(name, json.dumps(value, indent=2) + "\n")
-
-    def _read_json(self, name: str) -> dict[str, Any]:
-        try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.path / name} cannot be read: {error}") from error
 
 
 def learnt_elsewhere(config: Mapping[str, Any]) -> bool:
@@ -374,22 +390,35 @@ def _exclusive(parent: Path, name: str) -> Path:
     raise UserError(f"{parent} already has 9999 runs called {name}")
 
 
-def _up_to(rows: Iterable[dict[str, Any]], stage: str | None, step: int) -> list[dict[str, Any]]:
-    """The rows without those of a stage past a step."""
-    return [row for row in rows if row.get("stage") != stage or int(row["step"]) <= step]
+def _up_to(path: Path, stage: str | None, step: int) -> list[dict[str, Any]]:
+    """The rows of a file without those of a stage past a step. Raises UserError for a step that is none."""
+    rows = read_rows(path, ["step"])
+    try:
+        return [row for row in rows if row.get("stage") != stage or int(row["step"]) <= step]
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read: a step is no whole number ({error})") from error
+
+
+def _descriptions(path: Path) -> dict[str, Any]:
+    """A file that describes sources, by role or label. Raises UserError, naming it, for any other."""
+    found = read_json(path)
+    for key, about in found.items():
+        parts = about.get("parts") or {} if isinstance(about, dict) else None
+        if not isinstance(parts, dict) or not all(
+            isinstance(names, list) and all(isinstance(name, str) for name in names)
+            for names in parts.values()
+        ):
+            raise UserError(f"{path} cannot be read: it does not describe {key!r} as a run does")
+        for facts in (about.get("cases"), about.get("groups")):
+            if not isinstance(facts or {}, dict):
+                raise UserError(f"{path} cannot be read: it does not describe {key!r} as a run does")
+    return found
 
 
 def _without(rows: Iterable[dict[str, str]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """The rows of other sources and splits than those of the new ones."""
     scored = {(row["source"], row["split"]) for row in new}
     return [row for row in rows if (row["source"], row["split"]) not in scored]
-
-
-def _read_csv(path: Path) -> list[dict[str, str]]:
-    if not path.exists():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def _to_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> str:

@@ -13,7 +13,7 @@ from maskless.errors import UserError
 from maskless.resizing import MAX_PIXELS, resized, resized_labels
 from maskless.seams import LabelledWindow, compact, stitch
 from maskless.spacing import same_spacing, spacing_of
-from maskless.windows import Orientation, Tiling, View, Window
+from maskless.windows import Orientation, Tiling, View, Window, oriented
 
 #: Beyond this ratio of two plausible pixel spacings, one of them is wrong.
 MOST_RESAMPLING = 16
@@ -250,15 +250,22 @@ class MapSegmenter:
 
     def _predicted(self, image: np.ndarray) -> Iterator[tuple[Window, dict[str, np.ndarray]]]:
         """Every window with its maps, `batch` windows at a time; without what lies in the padding."""
-        views = (View.of(image, orientation, self.tiling) for orientation in ORIENTATIONS[self.average])
-        windows = (window for view in views for window in view.windows())
-        with self._knowing(image):
-            for _, of_one_size in groupby(windows, key=lambda window: window.view.side_px):
-                while chunk := list(islice(of_one_size, self.batch)):
-                    maps = self._forward(np.stack([window.pixels for window in chunk]))
-                    for k, window in enumerate(chunk):
-                        height, width = window.shape
-                        yield window, {name: of[k][..., :height, :width] for name, of in maps.items()}
+        orientations = ORIENTATIONS[self.average]
+        # What is prepared of an image holds as long as it is not turned.
+        for together in [orientations] if self.prepare is None else [(one,) for one in orientations]:
+            views = (View.of(image, orientation, self.tiling) for orientation in together)
+            windows = (window for view in views for window in view.windows())
+            with self._knowing(oriented(image, together[0], rows=0, cols=1)):
+                for _, of_one_size in groupby(windows, key=lambda window: window.view.side_px):
+                    while chunk := list(islice(of_one_size, self.batch)):
+                        yield from self._chunk(chunk)
+
+    def _chunk(self, windows: Sequence[Window]) -> Iterator[tuple[Window, dict[str, np.ndarray]]]:
+        """Windows of one size, each with its maps."""
+        maps = self._forward(np.stack([window.pixels for window in windows]))
+        for k, window in enumerate(windows):
+            height, width = window.shape
+            yield window, {name: of[k][..., :height, :width] for name, of in maps.items()}
 
     def _knowing(self, image: np.ndarray) -> AbstractContextManager[None]:
         """What is prepared of the whole image."""

@@ -103,9 +103,15 @@ class Translated:
         self, image: NDArray[np.uint8], mpp: float | None
     ) -> tuple[float | None, NDArray[np.uint8]]:
         """The pixel spacing of the image, that of the translator if it is not said; and its translation."""
-        made = self.translator.maps(image, mpp)[TRANSLATED]
-        pixels = np.rint(255 * np.clip(made, 0, 1)).astype(np.uint8)
-        return spacing_of(mpp) or self.translator.mpp, np.moveaxis(pixels, 0, -1)
+        return spacing_of(mpp) or self.translator.mpp, translate(self.translator, image, mpp)
+
+
+def translate(
+    translator: MapSegmenter, image: NDArray[np.uint8], mpp: float | None = None
+) -> NDArray[np.uint8]:
+    """What `translator`, which gives a map `translated`, makes of an image: RGB uint8 (H, W, 3), as given."""
+    pixels = np.rint(255 * np.clip(translator.maps(image, mpp)[TRANSLATED], 0, 1)).astype(np.uint8)
+    return np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
 
 
 def _as_map(image: NDArray[np.uint8]) -> NDArray[np.float32]:

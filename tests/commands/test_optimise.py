@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from conftest import TINY_TISSUE
 
+from maskless.commands.optimise import _drop_weights
 from maskless.runs import Run
+from maskless.training.study import Trial
 
 
 @pytest.fixture
@@ -47,7 +50,7 @@ class Trainings:
     def __call__(self, words, report: Path) -> dict:
         self.words.append(list(words))
         values = dict(word.split("=", 1) for word in words)
-        run = self.folder / f"run-{len(self.words)}"
+        run = self.folder / values["study"] / f"run-{len(self.words)}"
         (run / "checkpoints").mkdir(parents=True)
         (run / "checkpoints" / "best.ckpt").touch()
         if why := self.fail(values):
@@ -57,7 +60,7 @@ class Trainings:
 
 @pytest.fixture
 def trainings(tmp_path: Path, monkeypatch) -> Trainings:
-    made = Trainings(tmp_path / "made")
+    made = Trainings(tmp_path)
     monkeypatch.setattr("maskless.commands.optimise.run_job", made)
     return made
 
@@ -67,6 +70,14 @@ def words_of(config_dir: Path, tmp_path: Path, *more: str) -> list[str]:
         "optimise", f"--config-dir={config_dir}", "method=supervised", "search=own", "preset=tiny",
         *TINY_TISSUE, f"runs_dir={tmp_path}", "progress=false", *more,
     ]  # fmt: skip
+
+
+def test_the_weights_of_a_run_elsewhere_stay_whatever_the_study_says(tmp_path: Path) -> None:
+    other = tmp_path / "somebody" / "run-1"
+    (other / "checkpoints").mkdir(parents=True)
+    trials = [Trial(k, "finished", {}, float(k), str(other)) for k in range(2)]
+    _drop_weights(SimpleNamespace(folder=tmp_path / "study", best=trials[1], settled=trials))
+    assert (other / "checkpoints").is_dir()
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

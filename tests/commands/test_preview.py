@@ -8,6 +8,8 @@ from ihc_layouts import write_ki67_breast
 from layouts import write_folder
 from PIL import Image
 
+#: The height of a line of text below a picture.
+LINE_PX = 18
 TISSUE = ("dataset=synthetic", "dataset.size_px=96", "dataset.tiles={train: 2, val: 1, test: 1}")
 
 
@@ -31,7 +33,7 @@ def test_a_preview_lies_in_a_folder_of_the_sources_name(cli) -> None:
     assert f"drawn: 4 images with their truth in {Path('prepared/synthetic')}" in done.out
     assert "what PointLabels makes of them (nucleus green, background red, ignored black)" in done.out
     for name in names:
-        assert drawn[name].shape == (96, 96, 3)
+        assert drawn[name].shape[:2] >= (96 + 2 * LINE_PX, 96), "and a line for all nuclei and each class"
         assert drawn[f"{name}_labels"].shape == (96, 3 * 96 + 2 * 4, 3)
         voronoi = drawn[f"{name}_labels"][:, 100:196].astype(int)
         assert (voronoi[..., 1] > voronoi[..., 0] + 60).any()

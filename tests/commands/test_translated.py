@@ -144,8 +144,9 @@ def test_a_run_is_wrapped_and_its_masks_are_of_another_stain(cli, tmp_path, trai
     assert all(torch.equal(v, expected[n]) for n, v in load_stage(run).then.state_dict().items())
 
 
-def test_the_run_of_a_method_without_training_is_wrapped(cli, tmp_path, floor, translator) -> None:
-    words = (f"translator={translator}", f"segmenter={floor}")
+@pytest.mark.parametrize("segmenter", ["threshold", "{floor}"])
+def test_a_method_without_training_is_wrapped(cli, tmp_path, floor, translator, segmenter) -> None:
+    words = (f"translator={translator}", f"segmenter={segmenter.format(floor=floor)}")
     done = cli(*SCORE, *words, f"runs_dir={tmp_path}")
     assert done.code == 0, done.err
     run = Run.open(only_run(tmp_path))

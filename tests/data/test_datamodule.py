@@ -126,6 +126,12 @@ def test_validation_images_are_divided_and_whole() -> None:
     assert parts[0][0][Signal.INSTANCES].dtype == np.int32
 
 
+def test_no_process_is_without_a_validation_image() -> None:
+    parts = [list(on_rank(data(), rank, 5).val_dataloader()) for rank in range(5)]
+    seen = [[sample.item.id for sample in part] for part in parts]
+    assert seen == [["val-0000"], ["val-0001"], ["val-0002"], ["val-0000"], ["val-0000"]]
+
+
 def test_a_role_without_training_images_is_named() -> None:
     with pytest.raises(
         UserError, match="synthetic has no training images in split 'official', which the main role"

@@ -1,4 +1,5 @@
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat, savemat
 
 from maskless.data.mat import mat_classes, mat_classes_by_pixel, mat_instances
+from maskless.data.mat_layout import refuse_malformed
 from maskless.errors import UserError
 
 REAL = Path(os.environ.get("MASKLESS_DATA", "")) / "mat_samples" / "masks"
@@ -155,6 +157,32 @@ def test_a_small_file_that_claims_to_be_enormous_is_refused_by_its_header(tmp_pa
     file.write_bytes(content.replace(shape, np.array([60_000, 60_000], "<i4").tobytes()))
     with pytest.raises(UserError, match=r"huge\.mat holds inst_map in the shape 60000 x 60000"):
         mat_instances(file)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_other_kinds_of_variables_do_no_harm(tmp_path: Path, packed: bool) -> None:
+    others = {"s": {"a": 1, "b": ["x", "yy"]}, "c": np.array([1, "a", np.ones((2, 3))], object), "t": "täxt"}
+    savemat(tmp_path / "a.mat", {**others, "inst_map": some_instances()}, do_compression=packed)
+    np.testing.assert_array_equal(mat_instances(tmp_path / "a.mat"), some_instances())
+
+
+@pytest.mark.parametrize("kind", [0, 8, 13 << 8, 200, 2**31])
+def test_a_tag_of_no_type_is_refused_before_the_library_meets_it(tmp_path: Path, kind: int) -> None:
+    file = tmp_path / "a.mat"
+    savemat(file, {"inst_map": np.arange(1.5, 2001.5).reshape(40, 50)})
+    content = file.read_bytes()
+    tag = np.array([9, 40 * 50 * 8], "<u4").tobytes()  # doubles, and their bytes
+    assert content.count(tag) == 1
+    file.write_bytes(content.replace(tag, np.array([kind, 40 * 50 * 8], "<u4").tobytes()))
+    with pytest.raises(UserError, match=r"a\.mat is no MAT file, or cut short or damaged"):
+        mat_instances(file)
+
+
+def test_a_packed_variable_of_any_size_is_not_unpacked() -> None:
+    packed = zlib.compress(bytes(10_000_000))
+    header = b" " * 124 + b"\0\1IM"
+    with pytest.raises(ValueError, match="too large"):
+        refuse_malformed(header + np.array([15, len(packed)], "<u4").tobytes() + packed, 1_000_000)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -131,8 +131,11 @@ def test_regions_without_a_pixel_are_left_out_and_named(tmp_path: Path) -> None:
     assert set(np.unique(source.read(item, {Signal.INSTANCES})[Signal.INSTANCES])) == {0, 1, 6}
     assert source.problems() == []
     (remark,) = source.extra()
-    assert f"{MONUSEG_TRAINING[0]}.xml: 4 of 6 regions without a pixel" in remark
-    assert "region 2 (line 13), region 3 (line 17), region 4 (line 23) and 1 more" in remark
+    assert f"{MONUSEG_TRAINING[0]}.xml: 4 of 6 outlines without a pixel" in remark
+    assert (
+        "region 2 (line 13) with 0 vertices, region 3 (line 17) with 2 vertices, region 4 (line 23) and 1"
+        in remark
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,9 @@ def test_classes_are_read_where_there_is_such_a_column(tmp_path: Path) -> None:
     file = write(tmp_path, "class,row,col\n positive,1,2\nnegative,3,4\n")
     assert read_points(file).classes == ["positive", "negative"]
     assert has_classes(file)
-    assert not has_classes(file, "type")
+    assert not has_classes(file, {"class": "type"})
     assert not has_classes(tmp_path / "absent.csv")
-    assert read_points(write(tmp_path, "type,x,y\n1,2,3\n"), class_column="type").classes == ["1"]
+    assert read_points(write(tmp_path, "type,x,y\n1,2,3\n"), {"class": "Type"}).classes == ["1"]
 
 
 def test_no_points_are_fine(tmp_path: Path) -> None:

@@ -244,3 +244,14 @@ def test_the_challenge_s_own_tiffs_are_read_as_opencv_reads_them() -> None:
         with Image.open(file) as picture:
             assert (picture.tag_v2[259], picture.tag_v2[317]) == (5, 2)  # LZW, horizontal predictor
         assert re.match("TCGA-", file.name)
+
+
+@pytest.mark.parametrize("read", [read_image, read_labels])
+def test_rows_that_a_file_claims_and_does_not_have_are_not_made_up(tmp_path: Path, read: Any) -> None:
+    file = saved(tmp_path / "a.tif", np.arange(40 * 48, dtype=np.uint16).reshape(40, 48))
+    content = file.read_bytes()
+    (kind,) = (kind for kind in (3, 4) if struct.pack("<HHII", 257, kind, 1, 40) in content)
+    claimed = struct.pack("<HHII", 257, kind, 1, 4000)
+    file.write_bytes(content.replace(struct.pack("<HHII", 257, kind, 1, 40), claimed))
+    with pytest.raises(UserError, match=r"a\.tif is cut short or damaged"):
+        read(file)

@@ -218,6 +218,16 @@ def test_nuclei_are_dealt_out_whole_to_two_masks() -> None:
     assert 0 < dealt[:, 0].sum() < dealt[:, 1].sum()
 
 
+def test_nuclei_are_dealt_out_whatever_their_ids_are() -> None:
+    """A table of all ids up to the largest would take 16 GB here."""
+    ids = batch_of(2)[Role.PRIOR][Signal.INSTANCES]
+    torch.manual_seed(0)
+    dealt = stained((ids > 0).byte(), torch.where(ids > 0, ids + (2**31 - 10), ids))
+    assert torch.equal(dealt.sum(1), (ids > 0).long())
+    for k in (1, 2, 3):
+        assert len(dealt[0, 0][ids[0] == k].unique()) == 1
+
+
 def test_a_union_is_what_either_mask_has() -> None:
     masks = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, 0.5]]).view(5, 2, 1, 1)
     assert union(masks).flatten().tolist() == [0, 1, 1, 1, 0.75]

@@ -44,9 +44,9 @@ def slow_loss(method: SupervisedPix2Pix, main: dict, draws: Tensor) -> tuple[flo
         other = torch.sigmoid(method.network((colour_augmented(pixels, 1 + 0.75 * draws) - 0.5) / 0.5))
     overlap = total = apart = 0.0
     for b, r, c in np.ndindex(one.shape):
-        apart += abs(one[b, r, c] - float(other[b, 0, r, c]))
         if Signal.REGION in main and not main[Signal.REGION][b, r, c]:
             continue
+        apart += abs(one[b, r, c] - float(other[b, 0, r, c]))
         truth = int(main[Signal.MASK][b, r, c])
         overlap += one[b, r, c] * truth
         total += one[b, r, c] + truth

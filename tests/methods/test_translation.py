@@ -238,6 +238,17 @@ def test_the_rate_falls_by_the_epoch() -> None:
         rates.append({group["lr"] for learner in ground.learners for group in learner.param_groups})
     assert [len(rate) for rate in rates] == [1] * 4  # one rate for all
     assert [rate.pop() / stage.lr for rate in rates] == pytest.approx([1, 1, 2 / 3, 1 / 3])
+
+
+def test_the_rate_of_ugatit_falls_by_the_step() -> None:
+    stage = method("ugatit", epochs=4, steps=2)
+    ground = Ground(stage)
+    rates = []
+    for step in (0, 3, 4, 5, 7):
+        stage._trainer.global_step = step
+        ground.step(batch_of("ugatit"))
+        rates.append(ground.learners[0].param_groups[0]["lr"] / stage.lr)
+    assert rates == pytest.approx([1, 1, 4 / 5, 3 / 5, 1 / 5])
     assert method(constant=4).constant == 4
     assert method(constant=0).constant == 0
 

@@ -34,7 +34,7 @@ from maskless.inference.labelling import refuse_unclassed
 from maskless.inference.positive_cells import refuse_hit
 from maskless.inference.scoring import refuse_unscorable
 from maskless.inference.search import ChainSearch
-from maskless.loading import as_segmenter, build_stage, load, model_stage
+from maskless.loading import as_segmenter, load, model_stage, stored_stage
 from maskless.methods.stage import Stage
 from maskless.model_file import read_header, shipped
 from maskless.runs import Run
@@ -102,7 +102,9 @@ def _of_run(
             raise UserError(
                 f"{run.path} ends in a segmenter with a post-processing of its own: leave out postprocess="
             )
-        segmenter.chain = build_stage(stored["method"], config["trust"]).chain  # refuses a misfit
+        segmenter.chain = stored_stage(
+            stored["method"], str(run.path), config["trust"]
+        ).chain  # refuses a misfit
     if search:
         search.chain_of(segmenter, source)
         refuse_other_data(run, source, given=bool(config.get("dataset")))

@@ -12,6 +12,7 @@ COMMANDS = (
     "optimise",
     "evaluate",
     "predict",
+    "translate",
     "compare",
     "export",
     "pretrained",

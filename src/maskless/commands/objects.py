@@ -23,6 +23,7 @@ from maskless.signals import Need, Role, annotation_of, fills, with_derived
 if TYPE_CHECKING:  # torch, which prepare does without
     from maskless.hardware import Hardware
     from maskless.methods.stage import Stage
+    from maskless.training.loggers.logger import Logger
 
 #: Where a job of a sweep leaves its result for the launcher.
 JOB_REPORT = "MASKLESS_JOB_REPORT"
@@ -51,6 +52,18 @@ def _colours_of(image: Path) -> dict[str, list[float]]:
     from maskless.reinhard import lab_statistics
 
     return {name: list(values) for name, values in lab_statistics(read_image(image))._asdict().items()}
+
+
+def build_logger(config: Config) -> "Logger | None":
+    """The logger that a configuration names, if any. Raises UserError if it is none or lacks its package."""
+    from maskless.training.loggers.logger import Logger
+
+    if not config.get("logger"):
+        return None
+    logger = build(config["logger"], config["trust"])
+    if not isinstance(logger, Logger):
+        raise UserError(f"logger={name_of(config, 'logger')} is no logger: it has no begin(run, job)")
+    return logger
 
 
 def build_sources(config: Config) -> dict[Role, Source]:

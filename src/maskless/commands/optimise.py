@@ -78,11 +78,15 @@ def _one_trial(study: Study, config: Config, words: Sequence[str], selection: st
 
 
 def _drop_weights(study: Study) -> None:
-    """Remove the checkpoints of all trials but the best: fifty of a large network fill a disk."""
+    """Remove the checkpoints of all trials but the best: fifty of a large network fill a disk.
+
+    Of a run outside the study's folder, which study.db may name if it is somebody else's, none is removed.
+    """
     best = study.best
     for trial in study.settled:
-        if trial.run and (best is None or trial.number != best.number):
-            shutil.rmtree(Path(trial.run) / "checkpoints", ignore_errors=True)
+        run = study.folder / Path(trial.run).name
+        if trial.run and run.is_dir() and (best is None or trial.number != best.number):
+            shutil.rmtree(run / "checkpoints", ignore_errors=True)
 
 
 def _selection(config: Config) -> str:

@@ -26,7 +26,7 @@ from maskless.inference.files import Predicted, image_files, predict_files
 from maskless.inference.outputs import FORMATS
 from maskless.inference.records import Records, content_hash, unwritable
 from maskless.inference.summary import SUMMARY, is_something_else, write_summary
-from maskless.loading import as_segmenter, build_stage, load
+from maskless.loading import as_segmenter, load, stored_stage
 from maskless.measure import stain_columns
 from maskless.model_file import known_model, read_header
 from maskless.runs import Run
@@ -137,7 +137,7 @@ def _weights_of(run: Run, trust: Sequence[str]) -> Sequence[Path]:
     if stored := run.config.get("model"):
         return [known_model(stored)]
     checkpoints = [path for name in ("best", "last") if (path := run.checkpoint(name)).is_file()]
-    return checkpoints[:1] or build_stage(run.config.get("method"), trust).files
+    return checkpoints[:1] or stored_stage(run.config.get("method"), str(run.path), trust).files
 
 
 def _formats(wanted: Sequence[Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """Pictures of the first images of a source: with their truth, and with labels for training."""
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from maskless.atomic import write_atomically
 from maskless.commands.progress import tracked
 from maskless.data.census import Census
-from maskless.data.label_cache import cached
+from maskless.data.labelled import labelled
 from maskless.data.labeller import Labeller
 from maskless.data.source import PARTS, Source, Split
 from maskless.errors import UserError
-from maskless.signals import IGNORE, Sample, Signal
+from maskless.signals import Sample, Signal
+from maskless.writers.caption import captioned
 from maskless.writers.label_picture import label_picture
-from maskless.writers.truth import colour_names, truth_overlay
+from maskless.writers.overlay import Colour
+from maskless.writers.truth import COLOURS, colour_names, truth_overlay
 
 #: So many images of each part are drawn.
 _DRAWN = 4
@@ -29,8 +32,9 @@ def draw(
 ) -> list[str]:
     """PNGs of the first images of each part, and what was drawn how, in sentences.
 
-    PART_ID.png has the truth; with a `labeller`, PART_ID_labels.png the labels that it makes. `found` has the
-    classes there are. Raises UserError if the folder cannot be made or written to.
+    PART_ID.png has the truth, with counts by class below it; with a `labeller`, PART_ID_labels.png the labels
+    that it makes. `found` has the classes there are. Raises UserError if the folder cannot be made or written
+    to.
     """
     colours = colour_names([word for counted in found.values() for word in counted.classes])
     try:
@@ -58,15 +62,29 @@ def _truth(sample: Sample, colours: Mapping[str, str]) -> NDArray[np.uint8]:
     image = sample.signals.get(Signal.IMAGE)
     if image is None:  # masks alone, on black
         image = np.zeros((*sample[Signal.MASK].shape, 3), np.uint8)
-    return truth_overlay(image, **truth, colours=colours)
+    return captioned(truth_overlay(image, **truth, colours=colours), _counts(sample, colours))
+
+
+def _counts(sample: Sample, colours: Mapping[str, str]) -> list[tuple[str, Colour | None]]:
+    """What was understood of an image, a line each: its nuclei, those of each class, and how much of it is
+    annotated; with the colour that they are drawn in."""
+    lines: list[tuple[str, Colour | None]] = []
+    if Signal.INSTANCES in sample.signals:
+        lines.append((f"{np.count_nonzero(np.unique(sample[Signal.INSTANCES])):,} nuclei", None))
+    elif Signal.POINTS in sample.signals:
+        lines.append((f"{len(sample[Signal.POINTS]):,} points", None))
+    elif Signal.MASK in sample.signals:
+        lines.append((f"{sample[Signal.MASK].mean():.0%} nucleus", None))
+    counted = Counter(sample.signals.get(Signal.CLASSES, {}).values())
+    lines += [(f"{n:,} {word}", COLOURS[colours[word]]) for word, n in sorted(counted.items())]
+    if Signal.REGION in sample.signals and not sample[Signal.REGION].all():
+        lines.append((f"{sample[Signal.REGION].mean():.0%} annotated", None))
+    return lines
 
 
 def _labels(sample: Sample, labeller: Labeller) -> NDArray[np.uint8]:
     """As they are learnt: nothing is said outside the region in which the annotation is complete."""
-    labels = cached(labeller, sample.signals)[Signal.LABELS]
-    if Signal.REGION in sample.signals:
-        labels[sample[Signal.REGION] == 0] = IGNORE
-    return label_picture(sample[Signal.IMAGE], labels)
+    return label_picture(sample[Signal.IMAGE], labelled(labeller, sample.signals)[Signal.LABELS])
 
 
 def _write(path: Path, picture: NDArray[np.uint8]) -> None:

@@ -21,6 +21,7 @@ from maskless.report.structure import structure_told
 from maskless.report.summary import summary
 from maskless.runs import TRANSLATIONS, Run
 from maskless.segmenter import Segmenter
+from maskless.stored import inside
 from maskless.writers.labels import write_label_png
 
 Rows = list[dict[str, Any]]
@@ -44,7 +45,7 @@ def score_into(
     translated/IMAGE.jpg.
     """
     label = run.label(describe(source))
-    folder = run.path / "predictions" / label / part
+    folder = inside(run.path, "predictions", label, part)
     if predictions:
         folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []
@@ -71,6 +72,20 @@ def mean_of(rows: Sequence[dict[str, Any]], metric: str) -> float | None:
     """The mean over images of a metric by its standard definition, None if no image defines it."""
     found = summary(_values(rows).get((metric, STANDARD[metric]), []))
     return found[0] if found else None
+
+
+def table_of(rows: Sequence[Mapping[str, Any]]) -> Rows:
+    """Of rows of scores.csv a row a source, part, metric and definition: the mean, and of how many images."""
+    groups: dict[tuple[str, ...], list[float]] = {}
+    for row in rows:
+        key = tuple(str(row[name]) for name in ("source", "split", "metric", "definition"))
+        groups.setdefault(key, []).append(float(row["value"]))
+    return [
+        dict(zip(("source", "split", "metric", "definition"), key, strict=True))
+        | {"mean": found[0], "images": found[2]}
+        for key, values in groups.items()
+        if (found := summary(values))
+    ]
 
 
 def print_structure(rows: Sequence[Mapping[str, Any]]) -> None:

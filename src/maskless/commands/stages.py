@@ -14,6 +14,7 @@ from maskless.commands.compose import Config
 from maskless.commands.words import STAGES
 from maskless.data.source import Source
 from maskless.errors import UserError, did_you_mean
+from maskless.loading import without_beginnings
 from maskless.methods.stage import Stage
 from maskless.runs import Run
 from maskless.signals import Role
@@ -120,8 +121,8 @@ def _of_run(name: str, run: Run, config: Config) -> tuple[dict[str, Any], Path]:
     if isinstance(method, dict) and _is_stage(method, config):
         nested = _nested(method, config)
         if name in nested:
-            return nested[name], run.best_of(name)
+            return without_beginnings(nested[name]), run.best_of(name)
         alone = not nested and _called(method, config) in (name, "")
         if alone and run.state.get("state") == "finished":
-            return method, run.best
+            return without_beginnings(method), run.best
     raise UserError(f"{name}={run.path} is no finished run of a stage {name}")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from maskless.commands.compose import Config, refuse_misfits
 from maskless.commands.objects import (
     build_hardware,
+    build_logger,
     build_method,
     build_source,
     build_sources,
@@ -16,7 +17,7 @@ from maskless.commands.objects import (
     report_job,
 )
 from maskless.commands.progress import bars, tracked
-from maskless.commands.scoring import mean_of, print_scores, score_into
+from maskless.commands.scoring import mean_of, print_scores, score_into, table_of
 from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.commands.translated import give_weights, wrap_segmenter
 from maskless.data.datamodule import TrainingSet
@@ -27,12 +28,13 @@ from maskless.data.transforms import Pipeline
 from maskless.errors import UserError, did_you_mean
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
-from maskless.loading import as_segmenter, read_checkpoint
+from maskless.loading import as_segmenter, read_checkpoint, refuse_foreign_weights
 from maskless.methods.stage import LAST, LOSS, Stage
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
 from maskless.signals import Role
 from maskless.spacing import spacing_of
+from maskless.training.loggers.tracking import Tracking, closed
 from maskless.training.train_method import train_method
 from maskless.training.train_stage import seed_networks
 
@@ -48,7 +50,7 @@ def run(config: Config) -> float | None:
     given = choose_stage(config) if not resumed else None
     if config["checkpoint_every"] < 1:
         raise UserError(f"checkpoint_every={config['checkpoint_every']} steps must be at least 1")
-    hardware = build_hardware(config)
+    hardware, logger = build_hardware(config), build_logger(config)
     sources = build_sources(config)
     tests = {name: build_source(spec, config) for name, spec in config["test"].items()}
     # Before its first checkpoint a run has no weights of what it wraps.
@@ -84,8 +86,13 @@ def run(config: Config) -> float | None:
     print(f"run: {run.path}")
     if resumed and resumed.state.get("state") != "finished":
         resumed.forget_scores()  # of weights that are about to change
-    with run.recorded():
-        value = _train_and_score(config, run, stage, sources, tests, hardware, resume=resumed is not None)
+    tracking = Tracking(logger, run, _job(config, stage)) if logger else None
+    with run.recorded(), closed(tracking):
+        value = _train_and_score(
+            config, run, stage, sources, tests, hardware, resume=resumed is not None, tracking=tracking
+        )
+        if tracking:
+            tracking.table(table_of(run.scores))
     report_job(run, value)
     return value
 
@@ -105,6 +112,7 @@ def _stored(run: Run, config: Config) -> Config:
     today = (*OF_TODAY, "hardware") if moved else OF_TODAY
     stored = {**run.config, **{key: config[key] for key in today}}
     refuse_misfits("train", stored)
+    refuse_foreign_weights(stored["method"], str(run.path), stored["trust"])
     if run.checkpoint("last").is_file():
         read_checkpoint(run.checkpoint("last"))
     return stored
@@ -159,6 +167,19 @@ def _say_unchosen(stage: Stage, source: Source) -> None:
             )
 
 
+def _taken(config: Config, stage: Stage) -> list[str]:
+    """The stages of a method that an earlier run has trained."""
+    # stage= is stored where the stages before it came from an earlier run, and nowhere else.
+    return [part.called for part in stage.stages[:-1]] if config["stage"] else []
+
+
+def _job(config: Config, stage: Stage) -> str:
+    """What a run does, by the stages that it trains: spn+ien; the name of a method of one."""
+    taken = _taken(config, stage)
+    names = [part.called for part in stage.stages if part.called and part.called not in taken]
+    return "+".join(names) or name_of(config, "method")
+
+
 def _train_and_score(
     config: Config,
     run: Run,
@@ -167,6 +188,7 @@ def _train_and_score(
     tests: dict[str, Source],
     hardware: Hardware,
     resume: bool,
+    tracking: Tracking | None,
 ) -> float | None:
     if stage.trains:
         train_method(
@@ -178,11 +200,11 @@ def _train_and_score(
             seed=config["seed"],
             mpp=config["mpp"],
             checkpoint_every=config["checkpoint_every"],
-            # stage= is stored where the stages before it came from an earlier run, and nowhere else.
-            taken=[part.called for part in stage.stages[:-1]] if config["stage"] else (),
+            taken=_taken(config, stage),
             resume=resume,
             progress=bars(config["progress"]),
             tracked=lambda items, what: tracked(items, what, wanted=config["progress"]),
+            tracking=tracking,
         )
     main = sources[Role.MAIN]
     segmenter = as_segmenter(stage, hardware, config.get("mpp"))

@@ -15,7 +15,7 @@ from maskless.build import TARGET, resolve
 from maskless.commands.compose import Config
 from maskless.commands.objects import name_of
 from maskless.errors import UserError, did_you_mean
-from maskless.loading import build_stage, load_stage, model_stage
+from maskless.loading import build_stage, load_stage, model_stage, stored_stage, without_beginnings
 from maskless.methods.stage import Stage
 from maskless.methods.translation import Translation
 from maskless.model_file import model_path, read_header, shipped
@@ -80,7 +80,7 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
     chosen = {key: word for key, word in (run.config.get("choices") or {}).items() if key in _NAMED}
     config["choices"] = {**config["choices"], "method": "translation", **chosen}
     part = wrap_segmenter(config)
-    stage = build_stage(config["method"], config["trust"])
+    stage = stored_stage(config["method"], str(run.path), config["trust"])
     inner = "then."
     weights = {k: v for k, v in translator.state_dict().items() if part is None or not k.startswith(inner)}
     weights |= {inner + name: value for name, value in (part.weights if part else {}).items()}
@@ -123,7 +123,7 @@ def _segmenter(wanted: str, config: Config) -> Part:
     learnt = frozenset({*run.config["method"].get("trained_on", ()), *stage.trained_on, *run.learnt_from})
     return Part(
         name_of(run.config, "method"),
-        run.config["method"],
+        without_beginnings(run.config["method"]),
         stage.state_dict(),
         run.config.get("mpp"),
         learnt,
@@ -132,13 +132,22 @@ def _segmenter(wanted: str, config: Config) -> Part:
 
 
 def _untrained() -> dict[str, dict[str, Any]]:
-    """The methods without training whose files say all there is to say, by name."""
+    """The methods that need no training, with what they are made of, by name."""
     found = {}
     for path in sorted((CONF / "method").glob("*.yaml")):
-        described = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if TARGET in described and "defaults" not in described and "epochs" not in described:
+        described = _read(path)
+        if TARGET in described and "epochs" not in described:
+            for entry in described.pop("defaults", []):
+                if isinstance(entry, dict):  # as /postprocess@chain: threshold
+                    for place, choice in entry.items():
+                        group, _, key = place.strip("/").partition("@")
+                        described[key] = _read(CONF / group / f"{choice}.yaml")
             found[path.stem] = described
     return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _of_other_stain(annotation: str) -> str:

@@ -17,6 +17,8 @@ from shapely.geometry import shape
 
 from maskless.errors import UserError, did_you_mean
 
+#: The longest text, unpacked: some two million points as QuPath writes them, each of which takes 1 kB then.
+MOST_BYTES = 2**29
 _AREAS = ("Polygon", "MultiPolygon")
 _NO_AREAS = ("Point", "MultiPoint", "LineString", "MultiLineString")
 #: What QuPath exports beside annotations when all objects are selected: results, which limit nothing.
@@ -103,34 +105,69 @@ def refuse_outside(path: Path, regions: list[Region], height_px: int, width_px: 
             )
 
 
-def _annotations(path: Path) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Where each annotation stands, for sentences, its geometry and its properties."""
+def features(path: Path) -> list[dict[str, Any]]:
+    """The features of a GeoJSON file, in its order. Raises UserError for a file that is damaged or none."""
     content = _content(path)
     if isinstance(content, dict) and content.get("type") == "Feature":
-        features = [content]
+        found = [content]
     elif isinstance(content, dict) and isinstance(content.get("features"), list):
-        features = content["features"]
+        found = content["features"]
     elif isinstance(content, list):
-        features = content
+        found = content
     else:
         raise UserError(f"{path} is no GeoJSON of features: export the annotations in QuPath as GeoJSON")
-    for k, feature in enumerate(features, 1):
+    for k, feature in enumerate(found, 1):
         if not isinstance(feature, dict) or feature.get("type") != "Feature":
-            raise UserError(f"{path}: number {k} of {len(features)} is no GeoJSON feature")
-        properties = feature.get("properties")
-        properties = properties if isinstance(properties, dict) else {}
-        # Before QuPath 0.3 the type of the object was the feature's id, as in PathAnnotationObject.
-        kind = properties.get("objectType") or properties.get("object_type") or feature.get("id") or ""
-        if str(kind).removeprefix("Path").removesuffix("Object").lower() in _NO_REGION:
+            raise UserError(f"{path}: number {k} of {len(found)} is no GeoJSON feature")
+    return found
+
+
+def properties_of(feature: dict[str, Any]) -> dict[str, Any]:
+    """The properties of a feature; empty if it has none."""
+    properties = feature.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def kind_of(feature: dict[str, Any]) -> str:
+    """What QuPath calls the object: 'annotation', 'detection', 'cell', ...; '' if it does not say."""
+    properties = properties_of(feature)
+    # Before QuPath 0.3 the type of the object was the feature's id, as in PathAnnotationObject.
+    kind = properties.get("objectType") or properties.get("object_type") or feature.get("id") or ""
+    return str(kind).removeprefix("Path").removesuffix("Object").lower()
+
+
+def class_of(properties: dict[str, Any]) -> str:
+    """The class that QuPath gave an object, 'Tumor: Positive' if it has several names; or ''."""
+    kind = properties.get("classification")
+    if not isinstance(kind, dict):
+        return ""
+    if isinstance(names := kind.get("names"), list):
+        return ": ".join(map(str, names))
+    return str(kind.get("name") or "").strip()
+
+
+def _annotations(path: Path) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Where each annotation stands, for sentences, its geometry and its properties."""
+    for k, feature in enumerate(features(path), 1):
+        if kind_of(feature) in _NO_REGION:
             continue
+        properties = properties_of(feature)
         named = f", {_name(properties)}," if _name(properties) else ""
         yield f"{path}: feature {k}{named}", feature.get("geometry"), properties
 
 
 def _content(path: Path) -> Any:
     try:
-        data = path.read_bytes()
-        return _parsed(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
+        with path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            with gzip.open(file) if packed else file as stream:
+                data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:  # a small .gz can hold any amount
+            raise UserError(
+                f"{path} holds more than {MOST_BYTES // 2**20} MiB of text: export fewer objects at a time"
+            )
+        return _parsed(data)
     except IsADirectoryError as error:
         raise UserError(f"{path} is a folder, where a GeoJSON file is expected") from error
     except FileNotFoundError as error:
@@ -189,23 +226,17 @@ def _even_odd(outline: shapely.Geometry) -> shapely.Polygon | shapely.MultiPolyg
 
 def _name(properties: dict[str, Any]) -> str:
     """The name of an annotation, or of its class, or ''."""
-    if name := str(properties.get("name") or "").strip():
-        return name
-    kind = properties.get("classification")
-    if not isinstance(kind, dict):
-        return ""
-    if isinstance(names := kind.get("names"), list):
-        return ": ".join(map(str, names))
-    return str(kind.get("name") or "").strip()
+    return str(properties.get("name") or "").strip() or class_of(properties)
 
 
 def _numbered(names: list[str]) -> list[str]:
     """The names, each once: 'Tumor', 'Tumor (2)', ..."""
-    found: list[str] = []
+    found: dict[str, None] = {}
+    last: dict[str, int] = {}
     for name in names:
-        candidate, k = name, 1
+        candidate, k = name, last.get(name, 1)
         while candidate in found:
             k += 1
             candidate = f"{name} ({k})"
-        found.append(candidate)
-    return found
+        found[candidate], last[name] = None, k
+    return list(found)

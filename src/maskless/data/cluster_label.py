@@ -20,6 +20,8 @@ Colours = Literal["adaptive", "global"]
 NEAR_PX = 5
 #: Background is nowhere so near to a point.
 SAFE_PX = 10
+#: In the place of a cluster, where a pixel is in none.
+_OUTSIDE = 3
 
 
 def cluster_label(
@@ -33,22 +35,28 @@ def cluster_label(
     patch_px: int,
     starts: int,
     seed: int,
+    inside: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint8]:
     """0 background, 1 nucleus, 255 what the clusters do not tell; uint8 (H, W).
 
     `image` is RGB, uint8 (H, W, 3); `points` the pixels (row, column) of one point or more in it, whole
-    numbers (N, 2); `edges` those of the points' Voronoi cells, bool (H, W). The other arguments are explained
-    in `PointLabels`. Of three clusters of colour and distance, the one with most of the points is nucleus,
-    refined in each cell; of the others the one with fewer pixels near the points is background, where it is
-    not nucleus nor within 10 px of a point.
+    numbers (N, 2); `edges` those of the points' Voronoi cells, bool (H, W). With `inside`, bool (H, W), only
+    pixels for which it is true are in a cluster. The other arguments are explained in `PointLabels`.
+
+    Of three clusters of colour and distance, the one with most of the points is nucleus, refined in each
+    cell; of the others the one with fewer pixels near the points is background, where it is not nucleus nor
+    within 10 px of a point.
     """
     distance = clipped_distance(points, edges.shape, distance_px)
+    kept = np.ones(edges.shape, bool) if inside is None else inside
+    distance[~kept] = 0
     if colours == "adaptive":
-        scale = colour_scale(image, points, patch_px=patch_px)
+        scale = colour_scale(image, points, patch_px=patch_px, inside=inside)
         features = adaptive_features(image, distance, colour_weight, scale)
     else:
         features = global_features(image, distance)
-    clusters = kmeans(features, clusters=3, starts=starts, seed=seed).reshape(edges.shape)
+    clusters = np.full(edges.shape, _OUTSIDE, np.uint8)
+    clusters[kept] = kmeans(features[kept.ravel()], clusters=3, starts=starts, seed=seed)
     nucleus = int(np.bincount(clusters[points[:, 0], points[:, 1]], minlength=3).argmax())
     near = np.bincount(clusters[discs(points, edges.shape, radius_px=NEAR_PX)], minlength=3)
     # Often neither comes so near; then it is the first one, as in the published labels.

@@ -14,14 +14,20 @@ REACH_PX = 4
 _STRIP_ROWS = 32
 
 
-def colour_scale(image: NDArray[np.uint8], points: NDArray[np.integer], *, patch_px: int) -> float:
+def colour_scale(
+    image: NDArray[np.uint8],
+    points: NDArray[np.integer],
+    *,
+    patch_px: int,
+    inside: NDArray[np.bool_] | None = None,
+) -> float:
     """The standard deviation of colour distances between neighbours near the points, to 4 decimals.
 
     `image` is RGB, uint8 (H, W, 3); `points` the pixels (row, column) of points in it, whole numbers (N, 2).
     Over all ordered pairs (p, q) of two pixels at most 4 rows and 4 columns apart, q in a box of `patch_px` x
     `patch_px` around a point, it is the population standard deviation of the Euclidean distance of their
     colours in RGB from 0 to 1: between 0 and 0.87. A pair counts once, in however many boxes q lies. 0 if
-    there is no pair.
+    there is no pair. With `inside`, bool (H, W), only pairs of pixels for which it is true count.
     """
     near = _boxes(points, image.shape[:2], patch_px)
     planes = np.ascontiguousarray(np.moveaxis(image, -1, 0)).astype(np.float32)
@@ -33,7 +39,7 @@ def colour_scale(image: NDArray[np.uint8], points: NDArray[np.integer], *, patch
     moments = np.zeros(3)
     for top in range(0, image.shape[0], _STRIP_ROWS):
         for down, right in offsets:
-            moments += _moments(planes, near, slice(top, top + _STRIP_ROWS), down, right)
+            moments += _moments(planes, near, inside, slice(top, top + _STRIP_ROWS), down, right)
     count, total, squares = moments
     if not count:
         return 0.0
@@ -50,7 +56,12 @@ def _boxes(points: NDArray[np.integer], size: tuple[int, ...], patch_px: int) ->
 
 
 def _moments(
-    planes: NDArray[np.float32], near: NDArray[np.float32], rows: slice, down: int, right: int
+    planes: NDArray[np.float32],
+    near: NDArray[np.float32],
+    inside: NDArray[np.bool_] | None,
+    rows: slice,
+    down: int,
+    right: int,
 ) -> NDArray[np.float64]:
     """Count, sum and sum of squares of the distances from pixels in `rows` to those at an offset."""
     height, width = near.shape
@@ -62,6 +73,8 @@ def _moments(
         difference = plane[here] - plane[there]
         squared += difference * difference
     ends = (near[here] + near[there]).ravel().astype(np.float64)
+    if inside is not None:
+        ends *= (inside[here] & inside[there]).ravel()
     distances = np.sqrt(squared).ravel().astype(np.float64)
     weighted = ends * distances
     return np.array([ends.sum(), weighted.sum(), weighted @ distances])

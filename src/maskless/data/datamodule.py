@@ -14,14 +14,14 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from maskless.address import generator, item_of
 from maskless.data.derive import complete
-from maskless.data.label_cache import cached
+from maskless.data.labelled import labelled
 from maskless.data.labeller import Labeller
 from maskless.data.scale import at_spacing, training_spacing
 from maskless.data.scales import at_power, finest, read_for_scales, refuse_without_powers
 from maskless.data.source import Source, Undecodable
 from maskless.data.transforms import ON_GRID, Pipeline
 from maskless.errors import UserError
-from maskless.signals import IGNORE, Item, Need, Role, Sample, Signal
+from maskless.signals import Item, Need, Role, Sample, Signal
 
 #: Decoded images that are kept, by all loading processes together, so that a small data set is read once.
 CACHE_BYTES = 2 * 2**30
@@ -39,8 +39,8 @@ class TrainingSet(Dataset):
     region in which it is complete, if its source has one. Images of another known spacing than `mpp`, in
     µm/px, or without it than that of the main source, are resampled to it.
 
-    A `labeller` makes of each whole image of the main source what is learnt instead of what it `needs`; with
-    it, what lies outside a region is ignored. `left` has the folder of each map that an earlier stage has
+    A `labeller` makes of each whole image of the main source what is learnt instead of what it `needs`, as
+    `labelled` says. `left` has the folder of each map that an earlier stage has
     left, ITEM.npy an image.
 
     Where the main source's scales are needed, sample n is a crop of an image at one of the objective
@@ -164,12 +164,11 @@ class TrainingSet(Dataset):
         """The sample with its labeller's target in place of what that is made of."""
         if self.labeller is None or role is not Role.MAIN:
             return sample
-        made = cached(self.labeller, {signal: sample[signal] for signal in self.labeller.needs})
-        if Signal.REGION in sample.signals:
-            outside = sample[Signal.REGION] == 0
-            for signal, target in made.items():
-                target[outside] = IGNORE if signal is Signal.LABELS else 0
-        return Sample(sample.item, {Signal.IMAGE: sample[Signal.IMAGE], **made}, sample.mpp, sample.power)
+        kept = Sample(sample.item, dict(sample.signals), sample.mpp, sample.power)
+        for signal in set(kept.signals) - {Signal.IMAGE, Signal.REGION}:
+            del kept.signals[signal]
+        kept.signals.update(labelled(self.labeller, sample.signals))
+        return kept
 
 
 def _where_all_are(source: Source) -> str:
@@ -287,4 +286,6 @@ class DataModule(LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         main = self.sources[Role.MAIN]
         rank, world = self._rank_and_world
-        return DataLoader(WholeImages(main, main.scorable("val")[rank::world]), batch_size=None)
+        items = main.scorable("val")
+        # With fewer images than processes some look at the first one too: scores are kept by image.
+        return DataLoader(WholeImages(main, items[rank::world] or items[:1]), batch_size=None)

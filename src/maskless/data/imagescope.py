@@ -27,12 +27,14 @@ class Region:
 
     `name` is for messages, 'region 17 (line 203)' by its Id. `vertices` are float64 (N, 2), (x, y) in px from
     the top left corner of the image, x to the right; N may be anything from 0. `hole` is true for what the
-    file calls a negative region: its pixels are none of what it lies on.
+    file calls a negative region: its pixels are none of what it lies on. `layer` is the name of the layer
+    that it is drawn in, if that has one.
     """
 
     name: str
     vertices: NDArray[np.float64]
     hole: bool = False
+    layer: str = ""
 
 
 def read_regions(path: Path) -> list[Region]:
@@ -47,8 +49,8 @@ def read_regions(path: Path) -> list[Region]:
     if not handler.found:
         raise UserError(f"{path} holds no regions: get it again")
     return [
-        Region(f"region {name} (line {line})", np.asarray(vertices, np.float64).reshape(-1, 2), hole)
-        for name, line, vertices, hole in handler.found
+        Region(f"region {name} (line {line})", np.asarray(vertices, np.float64).reshape(-1, 2), hole, layer)
+        for name, line, vertices, hole, layer in handler.found
     ]
 
 
@@ -89,13 +91,13 @@ class _Root(ContentHandler):
 
 
 class _Regions(ContentHandler):
-    """Gathers the regions: name, line and vertices of each, and whether it is a hole."""
+    """Gathers the regions: name, line and vertices of each, whether it is a hole, and its layer."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
-        self.found: list[tuple[str, int, list[tuple[float, float]], bool]] = []
-        self.root = ""
+        self.found: list[tuple[str, int, list[tuple[float, float]], bool, str]] = []
+        self.root = self.layer = ""
         self.inside = False
         self.locator: Locator | None = None
 
@@ -106,11 +108,14 @@ class _Regions(ContentHandler):
         if not self.root:
             _check_root(self.path, name)
             self.root = name
-        if name == "Vertex":
+        if name == "Annotation":
+            self.layer = (attrs.get("Name") or "").strip()
+        elif name == "Vertex":
             self._vertex(attrs)
         elif name == "Region":
             region = attrs.get("Id") or f"number {len(self.found) + 1}"
-            self.found.append((region, self._line(), [], attrs.get("NegativeROA") == "1"))
+            hole = attrs.get("NegativeROA") == "1"
+            self.found.append((region, self._line(), [], hole, self.layer))
             self.inside = True
 
     def endElement(self, name: str) -> None:  # noqa: N802
@@ -119,7 +124,7 @@ class _Regions(ContentHandler):
     def _vertex(self, attrs: AttributesImpl) -> None:
         if not self.inside:
             self._refuse("has a vertex outside of any region")
-        name, line, vertices, _ = self.found[-1]
+        name, line, vertices, *_ = self.found[-1]
         point = _number(attrs.get("X")), _number(attrs.get("Y"))
         for axis, value in zip("XY", point, strict=True):
             if value is None or abs(value) > _FARTHEST_PX:

@@ -24,12 +24,12 @@ def cached(
 ) -> dict[Signal, NDArray]:
     """`labeller(signals)`: read from a file in `folder` if it was made before, else made and kept.
 
-    `signals` are arrays; those that the labeller does not need play no part. The name of the file is a hash
-    of them, of the labeller's `repr` and of `VERSION`. Without `folder` it is `paths.cache_folder`. A folder
-    that cannot be written to, and a file that cannot be read, only take time. What `labeller` raises is
-    passed on.
+    `signals` are arrays; those that the labeller does not need play no part, but for the region. The name of
+    the file is a hash of them, of the labeller's `repr` and of `VERSION`. Without `folder` it is
+    `paths.cache_folder`. A folder that cannot be written to, and a file that cannot be read, only take time.
+    What `labeller` raises is passed on.
     """
-    given = {signal: signals[signal] for signal in labeller.needs}
+    given = {signal: signals[signal] for signal in (*labeller.needs, Signal.REGION) if signal in signals}
     folder = folder or cache_folder()
     if folder is None:
         return labeller(given)

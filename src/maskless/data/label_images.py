@@ -14,23 +14,33 @@ from PIL import Image
 
 from maskless.data.picture import bits_per_sample, load, opened, orientation, page_count, several_pages, tag
 from maskless.data.tiff import PHOTOMETRIC, SAMPLE_FORMAT, SIGNED, WHITE_IS_ZERO, UnusualTiff, read_numbers
+from maskless.data.wrapped_ids import squeezed_into_8_bits
 from maskless.errors import UserError
+from maskless.signals import IGNORE
 
+#: In the place of an id, where a label image says that nothing is known.
+UNKNOWN = -1
 _WHITE = (1, 255, 65535)  # of masks
 _PIECES_OF_A_MASK = 3  # one nucleus may be in two, if another lies across it
 
 
-def read_labels(path: str | Path, size: tuple[int, int] | None = None) -> NDArray[np.int32]:
+def read_labels(
+    path: str | Path, size: tuple[int, int] | None = None, ignore: int | None = None
+) -> NDArray[np.int32]:
     """A label image (PNG or TIFF of 8 to 64 bits) as int32 (H, W), ids as in the file, 0 = background.
 
-    `size` is the (H, W) of the image that the labels belong to, if they are to be checked against it. Raises
-    UserError for a file that is missing, damaged or of another size, for anything but one channel of whole
-    numbers from 0 to 2**31 - 1, and for a mask, which does not tell one nucleus from the next: 0 and 255 in 8
-    bits, or a single id of 1, 255 or 65535 in three pieces or more (pixels that share a corner are of one).
+    `size` is the (H, W) of the image that the labels belong to, if they are to be checked against it. Where
+    the file holds `ignore`, nothing is known, and the result is UNKNOWN. Raises UserError for a file that is
+    missing, damaged or of another size, for anything but one channel of whole numbers from 0 to 2**31 - 1,
+    for ids that were squeezed into 8 bits (see `squeezed_into_8_bits`), and for a mask, which does not tell
+    one nucleus from the next: 0 and 255 in 8 bits, or a single id of 1, 255 or 65535 in three pieces or more
+    (pixels that share a corner are of one).
     """
     path = Path(path)
     labels = _ids(path)
     _refuse_other_size(path, labels.shape, size)
+    unknown = np.zeros(labels.shape, bool) if ignore is None else labels == ignore
+    labels = np.where(unknown, labels.dtype.type(0), labels)
     if labels.min() < 0:
         raise UserError(f"{path} holds negative ids: nuclei are numbered from 1, 0 is background")
     if labels.max() > np.iinfo(np.int32).max:
@@ -41,19 +51,30 @@ def read_labels(path: str | Path, size: tuple[int, int] | None = None) -> NDArra
         pieces = cv2.connectedComponents((labels > 0).astype(np.uint8), connectivity=8)[0] - 1
         if pieces >= _PIECES_OF_A_MASK:
             raise UserError(_binary(path, f"only 0 and {labels.max()}, the latter in {pieces} pieces"))
-    return np.ascontiguousarray(labels, dtype=np.int32)
+    if squeezed := squeezed_into_8_bits(labels):
+        raise UserError(
+            f"{path} has lost ids: {squeezed}; save it anew from its source, with 16 bits or more"
+        )
+    found = np.ascontiguousarray(labels, dtype=np.int32)
+    found[unknown] = UNKNOWN
+    return found
 
 
-def read_binary(path: str | Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+def read_binary(
+    path: str | Path, size: tuple[int, int] | None = None, ignore: int | None = None
+) -> NDArray[np.uint8]:
     """A mask (PNG, TIFF, BMP) as uint8 (H, W): 0 = background, 1 = nucleus, which is white, the larger value.
 
     The file holds 0 and 1, 0 and 255, 0 and 65535 (16 bits) or single bits; as grey, in equal colours, or as
-    floating-point numbers. `size` is as for `read_labels`. Raises UserError for a file that is missing,
-    damaged or of another size, and for any value between, with its first place, counted from row 0, column 0.
+    floating-point numbers. `size` is as for `read_labels`. Where the file holds `ignore`, nothing is known,
+    and the result is IGNORE, 255. Raises UserError for a file that is missing, damaged or of another size,
+    and for any value between, with its first place, counted from row 0, column 0.
     """
     path = Path(path)
     values = _values(path)
     _refuse_other_size(path, values.shape, size)
+    unknown = np.zeros(values.shape, bool) if ignore is None else values == ignore
+    values = np.where(unknown, values.dtype.type(0), values)
     white = next((white for white in (65535, 255) if (values == white).any()), 1)
     mask = values == white
     between = ~mask & (values != 0)  # also what is no number
@@ -63,7 +84,7 @@ def read_binary(path: str | Path, size: tuple[int, int] | None = None) -> NDArra
             f"{path} holds {values[row, col]:g} at row {row}, column {col}, but a mask holds 0 and 255 (or 0 "
             "and 1) and nothing between: threshold it, and save it as PNG"
         )
-    return mask.astype(np.uint8)
+    return np.where(unknown, np.uint8(IGNORE), mask.astype(np.uint8))
 
 
 def _decoded(path: Path) -> Image.Image:

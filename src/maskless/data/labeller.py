@@ -27,5 +27,5 @@ class Labeller(Protocol):
         ...
 
     def __call__(self, signals: Mapping[Signal, Any]) -> dict[Signal, NDArray]:
-        """The target of an image, by signal."""
+        """The target of an image, by signal. Beside what it needs it is given the `region`, if any."""
         ...

@@ -1,6 +1,7 @@
 """MAT files (MATLAB 4 to 7.2) in the style of HoVer-Net: a label image, and the class of each nucleus."""
 
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import loadmat, whosmat
 
+from maskless.data.mat_layout import refuse_malformed
 from maskless.errors import UserError, did_you_mean
 
 #: More is not read at once: a small file can claim to hold a great deal.
 _MOST_NUMBERS = 150_000_000
+_MOST_BYTES = 16 * _MOST_NUMBERS
 _NUMERIC = frozenset(
     {"double", "single", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 )
@@ -98,8 +101,9 @@ def _whole_numbers(
 def _read(path: Path, reader: Callable[..., Any], **options: Any) -> Any:
     """What one of scipy's readers says of a file. Every failure becomes a sentence that names the file."""
     try:
-        with path.open("rb") as stream:
-            return reader(stream, **options)
+        content = path.read_bytes()
+        refuse_malformed(content, _MOST_BYTES)
+        return reader(BytesIO(content), **options)
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist") from error
     except NotImplementedError as error:

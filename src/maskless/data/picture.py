@@ -7,6 +7,7 @@ from PIL import Image, UnidentifiedImageError
 
 from maskless.data.tiff import (
     BITS,
+    HEIGHT,
     ORIENTATION,
     SIGNATURES,
     damaged,
@@ -54,6 +55,8 @@ def opened(path: Path) -> Image.Image:
 
 def load(path: Path, picture: Image.Image) -> None:
     """Read the pixels of an opened picture to the end."""
+    if picture.format == "TIFF" and _rows_held(picture) < (tag(picture, HEIGHT) or picture.height):
+        raise UserError(damaged(path))  # which Pillow would fill up with black
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -115,6 +118,11 @@ def turn_to(path: Path, picture: Image.Image, page: int) -> None:
     except Exception as error:
         raise unusual(path) from error
     _refuse_impossible_size(path, picture)
+
+
+def _rows_held(picture: Image.Image) -> int:
+    """The row in which the last piece of an opened picture ends."""
+    return max((box[3] for _, box, *_ in picture.tile), default=0)  # type: ignore[attr-defined]
 
 
 def _refuse_impossible_size(path: Path, picture: Image.Image) -> None:

@@ -57,7 +57,8 @@ class PointLabels:
         """'labels', uint8 (H, W, 2): the Voronoi label, then the cluster label, 0, 1 or 255 = ignored.
 
         Given the image, uint8 (H, W, 3), RGB, and points, (N, 2), (row, column) in px. A point counts for its
-        nearest pixel, once, and not at all outside the image. Without points all is ignored. Raises UserError
+        nearest pixel, once, and not at all outside the image. Clusters are of the pixels in the region, uint8
+        (H, W), if there is one. Without points all is ignored. Raises UserError
         for points that are not finite.
         """
         image = signals[Signal.IMAGE]
@@ -66,6 +67,7 @@ class PointLabels:
         if not len(points):
             return {Signal.LABELS: np.full((*size, 2), IGNORE, np.uint8)}
         edges = voronoi_edges(points, size)
+        region = signals.get(Signal.REGION)
         clusters = cluster_label(
             image,
             points,
@@ -76,6 +78,7 @@ class PointLabels:
             patch_px=self.patch_px,
             starts=self.starts,
             seed=self.seed,
+            inside=None if region is None else region > 0,
         )
         return {Signal.LABELS: np.stack([voronoi_label(points, edges), clusters], axis=-1)}
 

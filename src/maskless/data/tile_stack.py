@@ -15,7 +15,7 @@ def mapped(file: Path) -> NDArray[np.generic]:
     """
     try:
         array = np.load(file, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # NumPy reads the header as Python, and stumbles in any way over a damaged one
         raise UserError(f"{file} cannot be read as a whole NumPy array ({error}): unpack it again") from error
     if not isinstance(array, np.ndarray):
         raise UserError(f"{file} is no NumPy array (.npy): unpack it again")

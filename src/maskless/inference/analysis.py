@@ -95,17 +95,17 @@ def steps_of(segmenter: Segmenter, image: NDArray[np.uint8], mpp: float | None) 
 
 def limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
     """The nuclei in at least one region, with the names of theirs in the column `region`."""
+    names: list[list[str]] = [[] for _ in range(len(nuclei))]
     row, col = nuclei["row"].to_numpy(), nuclei["col"].to_numpy()
-    holds = np.stack([region.holds(row, col) for region in regions], axis=1)
-    inside: NDArray[np.bool_] = np.any(holds, axis=1)
-    names = np.array([region.name for region in regions], dtype=object)
+    for region in regions:
+        for k in np.flatnonzero(region.holds(row, col)).tolist():
+            names[k].append(region.name)
+    inside = np.array([bool(held) for held in names], dtype=bool)
     limited = nuclei.loc[inside].reset_index(drop=True)
-    limited["region"] = pd.Series(["; ".join(names[held]) for held in holds[inside]], dtype=object)
+    limited["region"] = pd.Series(["; ".join(held) for held in names if held], dtype=object)
     return limited
 
 
 def labels_of(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
     """The label map with these nuclei alone, under the ids that they have."""
-    keep = np.zeros(int(instances.max(initial=0)) + 1, dtype=bool)
-    keep[ids] = True
-    return np.where(keep[instances], instances, 0)
+    return np.where(np.isin(instances, ids), instances, 0)

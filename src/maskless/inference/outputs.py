@@ -61,9 +61,7 @@ def _lyon19(path: Path, found: Analysed) -> Path:
 
 def _is_positive(found: Analysed) -> NDArray[np.bool_]:
     """Which pixels are of positive nuclei."""
-    by_id = np.zeros(int(found.instances.max(initial=0)) + 1, dtype=bool)
-    by_id[found.nuclei["id"]] = found.nuclei["class"] == POSITIVE
-    return by_id[found.instances]
+    return np.isin(found.instances, found.nuclei["id"][found.nuclei["class"] == POSITIVE])
 
 
 #: What can be written of an image: the ending of the file, and how it is written.

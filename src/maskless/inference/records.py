@@ -19,7 +19,8 @@ from typing import Any
 
 from maskless.atomic import write_atomically
 from maskless.errors import UserError
-from maskless.inference.summary import Row
+from maskless.inference.summary import COLUMNS, Row
+from maskless.stored import is_plain_name, read_json
 
 _HIDDEN = ".maskless"
 _OF = "of.json"
@@ -155,7 +156,7 @@ class Records:
         return self.folder / f"{stem}.blocks"
 
     def _remove(self, name: str) -> None:
-        path = self.output / Path(name).name
+        path = self.output / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -198,11 +199,46 @@ def _size(path: Path) -> int | None:
 
 
 def _read(path: Path) -> Record | None:
-    """The record in a file; None if there is none, or none that this version reads: it is done again."""
+    """The record in a file; None if there is none, or none that this version reads: it is done again.
+
+    Nor is one read that lists what is no file of the output folder, as somebody else's may.
+    """
     try:
-        return Record(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        record = Record(**read_json(path))
+    except (UserError, TypeError):
         return None
+    return record if _is_whole(record) else None
+
+
+def _is_whole(record: Record) -> bool:
+    """Whether its files are names with a size, and its rows are rows."""
+    return (
+        isinstance(record.path, str)
+        and isinstance(record.files, dict)
+        and all(
+            isinstance(file, list)
+            and len(file) == 2
+            and is_plain_name(file[0])
+            and isinstance(file[1], int | None)
+            for file in record.files.values()
+        )
+        and isinstance(record.rows, list)
+        and len(record.rows) > 0
+        and all(map(_is_row, record.rows))
+    )
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it is a row of the summary: names, and numbers or nothing."""
+    return (
+        isinstance(row, dict)
+        and set(row) == set(COLUMNS)
+        and isinstance(row["nuclei"], int)
+        and all(
+            isinstance(value, str if name in ("image", "region") else (int, float, type(None)))
+            for name, value in row.items()
+        )
+    )
 
 
 def _plain(settings: Mapping[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Three classes a pixel, learnt from nuclei that somebody has outlined: background, inside, boundary."""
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,16 +24,18 @@ def three_class_loss(
     return cross_entropy + soft_dice_loss(logits.softmax(1)[:, 1:] * nuclei, one_hot[:, 1:] * nuclei)
 
 
-def boundary_target(instances: Tensor, radius_px: int = 1) -> Tensor:
+def boundary_target(instances: Tensor, radius_px: int = 1, region: Tensor | None = None) -> Tensor:
     """Three classes from instance ids: 0 background, 1 inside, 2 boundary (int64 (B, H, W)).
 
     `instances` is an integer tensor (B, H, W). The boundary of a nucleus are its pixels that see another
-    id, or background, within the square of side 2 `radius_px` + 1; what lies beyond the image is not seen.
+    id, or background, within the square of side 2 `radius_px` + 1; what lies beyond the image is not seen,
+    nor what is 0 in `region` (B, H, W).
     """
     ids = instances.double().unsqueeze(1)  # exact up to 2^53, and max pooling takes no integers
+    unseen = torch.zeros_like(ids, dtype=torch.bool) if region is None else (region == 0).unsqueeze(1)
     side = 2 * radius_px + 1
-    highest = F.max_pool2d(ids, side, stride=1, padding=radius_px)
-    lowest = -F.max_pool2d(-ids, side, stride=1, padding=radius_px)
+    highest = F.max_pool2d(ids.masked_fill(unseen, -torch.inf), side, stride=1, padding=radius_px)
+    lowest = -F.max_pool2d((-ids).masked_fill(unseen, -torch.inf), side, stride=1, padding=radius_px)
     nucleus = instances > 0
     boundary = nucleus & (highest != lowest).squeeze(1)
     return nucleus.long() + boundary.long()

@@ -28,6 +28,8 @@ class CycleGAN(nn.Module):
     #: The discriminators learn after the generators, each from half of its loss.
     judges_first: ClassVar[bool] = False
     judge_weight: ClassVar[float] = 0.5
+    #: The rate falls from epoch to epoch.
+    decays_by_step: ClassVar[bool] = False
     multiple_px: ClassVar[int] = 4
     #: What the discriminators take at least, and the one size that the generators take, if there is one.
     least_px: ClassVar[int] = 32

@@ -124,7 +124,7 @@ class IEN(Stage):
         loss = self.discriminative_loss(embedding, main[Signal.INSTANCES], background)
         if self.classes_weight:
             known = main[Signal.LABELS][..., 0] != IGNORE
-            target = boundary_target(main[Signal.INSTANCES])
+            target = boundary_target(main[Signal.INSTANCES], region=main.get(Signal.REGION))
             of_classes = three_class_loss(logits, target, self.boundary_weight, known)
             self.log_dict({"loss_discriminative": loss, "loss_classes": of_classes})
             loss = loss + self.classes_weight * of_classes

@@ -36,12 +36,12 @@ def optimised(
     return {"optimizer": learner, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
 
-def linear_decay(epoch: int, constant: int, decay: int) -> float:
-    """The share of the learning rate in `epoch`, from 0: 1 for `constant` epochs, then less, in `decay` more.
+def linear_decay(time: int, constant: int, decay: int) -> float:
+    """The share of the learning rate at `time`, from 0: 1 up to `constant`, then less, for `decay` more.
 
-    1 - max(0, e + 1 - n) / (m + 1), as in the published code of CycleGAN: never 0.
+    1 - max(0, t + 1 - n) / (m + 1), in epochs as in the published code of CycleGAN, or in steps: never 0.
     """
-    return 1 - max(0, epoch + 1 - constant) / (decay + 1)
+    return 1 - max(0, time + 1 - constant) / (decay + 1)
 
 
 def refuse_unlearnable(method: str, lr: float, weight_decay: float, width: int, norm_momentum: float) -> None:

@@ -23,6 +23,8 @@ def stained(masks: Tensor, instances: Tensor) -> Tensor:
     to 2/3. `masks` is (B, H, W), 1 where a nucleus is; `instances` its ids.
     """
     ids = instances.flatten(1).long()
+    if int(ids.max()) >= ids.numel():  # the table below would be larger than the images
+        ids = torch.unique(ids, return_inverse=True)[1]
     chance = torch.rand(len(ids), int(ids.max()) + 1, device=ids.device)
     share = torch.rand(len(ids), 1, device=ids.device) * 2 / 3
     positive = (chance.gather(1, ids) < share).view_as(masks)

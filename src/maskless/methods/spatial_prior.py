@@ -51,7 +51,8 @@ class SpatialPrior(Stage):
     S(c2(t)) as the paper's first version, `cycle=0` and `consistency=0` are its ablations. `colour_offset` is
     what the first release of the code added to the normalised c(t) and haematoxylin images by mistake, 0.5.
     `lr_d` is the learning rate of the discriminators, where it is not that of S and R. Outside the region in
-    which the prior is annotated nothing is compared: what D_S and D_R are shown, real or made, is blank.
+    which the prior is annotated nothing is compared: what D_S and D_R are shown, real or made, is blank, and
+    so is m.
 
     What the paper does not have, and each 0 or false without it: S is also told that `target` is dark in
     nuclei, by a weight that falls from 1 to 0 over `hint_steps` and is `hint_rest` at least; else the gaps
@@ -138,10 +139,12 @@ class SpatialPrior(Stage):
         self.pools = {"s": ImagePool(pool), "r": ImagePool(pool)}
 
     def prior_masks(self, prior: Mapping[Signal, Tensor]) -> Tensor:
-        """The masks (B, H, W) of a batch of the prior as D_S sees them: 1 where a nucleus is."""
-        instances = prior.get(Signal.INSTANCES)
+        """The masks (B, H, W) of a batch of the prior as D_S sees them: 1 where there is a nucleus, in the
+        region that is annotated."""
+        instances, region = prior.get(Signal.INSTANCES), prior.get(Signal.REGION)
         if instances is None:
-            return prior[Signal.MASK]
+            return prior[Signal.MASK] if region is None else prior[Signal.MASK] * (region > 0)
+        instances = instances if region is None else instances * (region > 0)
         return apart_where_touching(instances) if self.parted else (instances > 0).to(torch.uint8)
 
     def augments(self, role: Role) -> Spec:

@@ -85,30 +85,35 @@ class SPN(Stage):
 
     def training_step(self, batch: dict[Role, dict[Signal, Tensor]], batch_idx: int) -> Tensor:
         images, labels = self.normalise(batch[Role.MAIN][Signal.IMAGE]), batch[Role.MAIN][Signal.LABELS]
+        region = batch[Role.MAIN].get(Signal.REGION)
         if self.label_weights is not None and len(self.label_weights) != labels.shape[-1]:
             raise UserError(
                 f"label_weights={list(self.label_weights)} must be {labels.shape[-1]} numbers, one an "
                 "opinion of the labels, or null"
             )
         if self.refresh is not None and self.global_step >= self.refresh * self.total_steps:
-            labels = self._refreshed(images, labels)
+            labels = self._refreshed(images, labels, region)
         logits = self.network(images).float()
         loss = partial_cross_entropy(logits[:, :2], labels, self.label_weights)
         if self.point_weight:
             heat = _heat(batch[Role.MAIN][Signal.LABELS][..., 0] == 1, self.point_sigma_px)
-            of_points = ((logits[:, 2].sigmoid() - heat) ** 2 * (1 + 10 * heat)).mean()
+            apart = (logits[:, 2].sigmoid() - heat) ** 2 * (1 + 10 * heat)
+            of_points = (apart if region is None else apart * (region > 0)).mean()
             self.log("loss_points", of_points)
             loss = loss + self.point_weight * of_points
         self.log("loss", loss)
         return loss
 
-    def _refreshed(self, images: Tensor, labels: Tensor) -> Tensor:
-        """`labels` (B, H, W, K), the last opinion changed by what the averaged network is sure of."""
+    def _refreshed(self, images: Tensor, labels: Tensor, region: Tensor | None) -> Tensor:
+        """`labels` (B, H, W, K), the last opinion changed by what the averaged network is sure of within the
+        `region` (B, H, W), if there is one."""
         assert self.averaged is not None
         with torch.no_grad():
             probability = self.averaged(images)[:, :2].float().softmax(1)[:, 1].unsqueeze(-1)
         believed = (probability > 0.5).to(labels.dtype)
         sure = (probability > self.sure) | (probability < 1 - self.sure)
+        if region is not None:
+            sure = sure & (region > 0).unsqueeze(-1)
         last = labels[..., -1:]
         added = torch.where(sure & (last == IGNORE), believed, last)
         added = torch.where(sure & (last != IGNORE) & (last != believed), IGNORE, added)

@@ -50,6 +50,10 @@ class Stage(LightningModule):
     leaves: Mapping[Signal, str] = {}
     #: Sides of the images that the network takes are multiples of this.
     multiple_px: int = 1
+    #: The one side of the images that a graph of it takes, if there is one.
+    graph_px: int | None = None
+    #: What a graph of its network leaves out beside what it leaves out of every stage.
+    not_in_graph: Sequence[str] = ()
     #: The objective powers at which it learns from tissue, of a stage that needs `scales`.
     powers: Sequence[float] = ()
     #: What a training step draws with where all processes must draw the same; whoever trains it sets it.
@@ -148,6 +152,10 @@ class Stage(LightningModule):
     @abstractmethod
     def maps(self, images: Tensor) -> dict[str, Tensor]:
         """The dense maps of normalised images: float32 (B, 3, H, W) to named (B, H, W) or (B, C, H, W)."""
+
+    def graph_maps(self, images: Tensor) -> dict[str, Tensor]:
+        """What of `maps` a graph can hold, which is arithmetic on tensors and nothing else."""
+        return self.maps(images)
 
     def augments(self, role: Role) -> Spec:
         """The augmentation of the training samples of a role."""

@@ -48,8 +48,9 @@ class Supervised(Stage):
     def training_step(self, batch: dict[Role, dict[Signal, Tensor]], batch_idx: int) -> Tensor:
         main = batch[Role.MAIN]
         logits = self.network(self.normalise(main[Signal.IMAGE])).float()
-        target = boundary_target(main[Signal.INSTANCES], self.boundary_px)
-        loss = three_class_loss(logits, target, self.boundary_weight, main.get(Signal.REGION))
+        region = main.get(Signal.REGION)
+        target = boundary_target(main[Signal.INSTANCES], self.boundary_px, region)
+        loss = three_class_loss(logits, target, self.boundary_weight, region)
         self.log("loss", loss)
         return loss
 

@@ -20,7 +20,7 @@ class SupervisedPix2Pix(Stage):
 
     S is spatial_prior's U-Net with a plain sigmoid, and c(t) the image in other colours: each stain times a
     factor of its own, 1 + `colour_sigma` N(0, 1). The mask counts inside the region in which a source is
-    annotated, if it has one; that S(t) and S(c(t)) agree is learnt everywhere. Adam at a constant rate.
+    annotated, if it has one, and so does |S(t) - S(c(t))|. Adam at a constant rate.
     """
 
     needs = frozenset({Need(Signal.IMAGE), Need(Signal.MASK)})
@@ -55,7 +55,7 @@ class SupervisedPix2Pix(Stage):
         other = self._segmented(self.normalised(recoloured(pixels, self.colour_sigma)))
         inside = main[Signal.REGION] > 0 if Signal.REGION in main else torch.ones_like(one, dtype=torch.bool)
         dice = batch_dice_loss(one * inside, main[Signal.MASK] * inside)
-        consistency = self.consistency * (one - other).abs().mean()
+        consistency = self.consistency * ((one - other).abs() * inside).mean()
         self.log_dict({"loss": dice + consistency, "loss_dice": dice, "loss_c": consistency})
         return dice + consistency
 

@@ -54,6 +54,10 @@ class Translation(Stage):
 
     needs = frozenset({Need(Signal.IMAGE), Need(Signal.IMAGE, Role.TARGET)})
     gives = frozenset({TRANSLATED, "darkness"})
+    not_in_graph = (
+        "statistics of the whole image, which its windows share",
+        "what segments the translation, which is to be exported itself",
+    )
 
     def __init__(
         self,
@@ -73,7 +77,7 @@ class Translation(Stage):
         augment_target: Spec | None = None,
         **stage: Any,
     ) -> None:
-        self.multiple_px = gan.multiple_px
+        self.multiple_px, self.graph_px = gan.multiple_px, gan.size_px
         if gan.size_px:
             overlap_px = min(stage.get("overlap_px", gan.size_px // 2), gan.size_px // 2)
             stage = {**stage, "window_px": gan.size_px, "overlap_px": overlap_px}
@@ -141,9 +145,10 @@ class Translation(Stage):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         turns = Turns(self)
-        rate = self.lr * linear_decay(
-            self.global_step // self.steps, self.constant, self.epochs - self.constant
-        )
+        unit = 1 if self.gan.decays_by_step else self.steps
+        constant, all_steps = self.constant * self.steps, self.epochs * self.steps
+        share = linear_decay(self.global_step // unit, constant // unit, (all_steps - constant) // unit)
+        rate = self.lr * share
         for learner in (turns.generators, *turns.discriminators):
             for group in learner.param_groups:
                 group["lr"] = rate
@@ -219,6 +224,10 @@ class Translation(Stage):
         darkness = np.stack([stains(image)[..., 0] for image in self.drawn(made).cpu().numpy()])
         return {**translated, "darkness": torch.from_numpy(darkness.astype(np.float32))}
 
+    def graph_maps(self, images: Tensor) -> dict[str, Tensor]:
+        """`translated` alone: the rest is not the network's."""
+        return {TRANSLATED: self.pixels(self._translate(images)).clamp(0, 1)}
+
     def segmenter(
         self,
         mpp: float | None = None,
@@ -245,6 +254,14 @@ class Translation(Stage):
             yield
         finally:
             release(self._translator)
+
+    def turn_round(self) -> None:
+        """Translate from the stain of the target into that of the main source from now on: F is G.
+
+        No weights of F are averaged, so that those of its last step translate.
+        """
+        self.gan.g, self.gan.f = self.gan.f, self.gan.g
+        self.averaged = None
 
     @property
     def _translator(self) -> nn.Module:

@@ -30,6 +30,8 @@ class UGATIT(nn.Module):
     #: The discriminators learn before the generators, from their whole loss.
     judges_first: ClassVar[bool] = True
     judge_weight: ClassVar[float] = 1.0
+    #: The rate falls from step to step.
+    decays_by_step: ClassVar[bool] = True
     multiple_px: ClassVar[int] = 4
     #: What the discriminators take at least.
     least_px: ClassVar[int] = 96

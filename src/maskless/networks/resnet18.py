@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from maskless.errors import UserError
 from maskless.networks.imagenet import Published, load_imagenet
 from maskless.networks.resnet_unet import ResNetEncoder
 
@@ -11,11 +12,17 @@ RESNET_18 = Published("ResNet-18", "https://download.pytorch.org/models/resnet18
 LAYERS = (2, 2, 2, 2)
 
 
-def resnet18(weights: str) -> ResNetEncoder:
+def resnet18(weights: str | None) -> ResNetEncoder:
     """ResNet-18 without its classifier, 11,176,512 parameters, in evaluation mode.
 
-    `weights` is "imagenet" or the path of a download, as in `load_imagenet`, which raises UserError.
+    `weights` is "imagenet" or the path of a download, as in `load_imagenet`, which raises UserError; so does
+    None, for nothing is downloaded that was not asked for.
     """
+    if weights is None:
+        raise UserError(
+            "ResNet-18 needs its weights: weights=imagenet downloads them once (45 MB), weights=PATH reads a "
+            f"download of {RESNET_18.url} made elsewhere"
+        )
     network = ResNetEncoder(layers=LAYERS)
     load_imagenet(network, weights, RESNET_18)
     return network.eval()

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
+from maskless.errors import UserError
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.metrics.instance_scores import InstanceScores
 from maskless.runs import Run
@@ -175,6 +176,16 @@ class LastCheckpoint(Callback):
         trainer.save_checkpoint(self.path)
 
 
+class Begun(Callback):
+    """Knows whether training has begun, that is whether a checkpoint to go on from was taken in."""
+
+    def __init__(self) -> None:
+        self.begun = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.begun = True
+
+
 class Best(ModelCheckpoint):
     """The weights with the best mean of one validation score."""
 
@@ -196,6 +207,9 @@ class Best(ModelCheckpoint):
 
 
 def step_of(checkpoint: Path) -> int:
-    """The training steps that were done when a checkpoint was written."""
+    """The training steps that were done when a checkpoint was written. Raises UserError if it says none."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return int(state[DataModule.__qualname__]["step"])
+    try:
+        return int(state[DataModule.__qualname__]["step"])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UserError(f"the checkpoint {checkpoint} does not say how far it came: train again") from error

@@ -14,6 +14,7 @@ from maskless.hardware import Hardware
 from maskless.methods.stage import Stage
 from maskless.runs import Run
 from maskless.signals import Item, Role, Signal
+from maskless.training.loggers.tracking import Tracking
 from maskless.training.train_stage import load_best, train_stage
 
 log = logging.getLogger(__name__)
@@ -35,14 +36,15 @@ def train_method(
     resume: bool = False,
     progress: bool = True,
     tracked: Tracked = lambda items, _: items,
+    tracking: Tracking | None = None,
 ) -> None:
     """Train the stages of `method` in their order; `name` is what the only stage of a method is called.
 
     `mpp` is the pixel spacing to train at, in µm/px, if not the source's own.
 
     The stages `taken` are from an earlier run, which has left their checkpoints in `run`. With `resume` it
-    goes on in the stage, and at the step, where the run was killed. Afterwards `method` holds the best
-    weights of all its stages, and so does the run's best checkpoint.
+    goes on in the stage, and at the step, where the run was killed. `tracking` is told of each epoch.
+    Afterwards `method` holds the best weights of all its stages, and so does the run's best checkpoint.
     """
     left: dict[Signal, Path] = {}
     for stage in method.stages:
@@ -66,6 +68,7 @@ def train_method(
                 checkpoint_every=checkpoint_every,
                 resume=resume,
                 progress=progress,
+                tracking=tracking,
             )
         if stage is not method:
             stage.requires_grad_(False)

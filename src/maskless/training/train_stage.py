@@ -11,6 +11,7 @@ from torch.multiprocessing.spawn import ProcessRaisedException
 from maskless.address import seed_of
 from maskless.data.datamodule import DataModule
 from maskless.data.source import Source
+from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.methods.stage import LAST, LOSS, Stage
 from maskless.runs import Run
@@ -18,6 +19,7 @@ from maskless.signals import Role, Signal
 from maskless.training.atomic_checkpoints import AtomicCheckpoints
 from maskless.training.callbacks import (
     Address,
+    Begun,
     Best,
     Epochs,
     LastCheckpoint,
@@ -29,6 +31,8 @@ from maskless.training.callbacks import (
 )
 from maskless.training.collapse import Collapse
 from maskless.training.health import Healthy
+from maskless.training.loggers.listener import Listener
+from maskless.training.loggers.tracking import Tracking
 from maskless.training.prior_statistics import PriorStatistics
 from maskless.training.probes import Probes
 from maskless.training.process_errors import user_error_of
@@ -54,12 +58,14 @@ def train_stage(
     checkpoint_every: int = 100,
     resume: bool = False,
     progress: bool = True,
+    tracking: Tracking | None = None,
 ) -> None:
     """Fit `stage` on the training part, choose on the validation part, leave checkpoints in `run`.
 
     `part` is what it is called in `run` if a later stage follows; `left` has the folders of the maps that an
     earlier one left; `mpp` is the pixel spacing to train at, if not the source's own. With `resume` it goes
-    on from its last checkpoint, exactly. Afterwards `stage` holds the best weights.
+    on from its last checkpoint, exactly. `tracking` is told of each epoch. Afterwards `stage` holds the best
+    weights.
     """
     data = DataModule(
         sources,
@@ -81,7 +87,7 @@ def train_stage(
     hardware.prepare(stage)
     probes = Probes(data, name)
     epochs, best = Epochs(run, data, name, probes), run.checkpoint("best", part)
-    statistics = PriorStatistics(run, data, name)
+    statistics, every = PriorStatistics(run, data, name), min(5, max(1, stage.epochs // 10))
     callbacks: list[Callback] = [
         Quiet(),
         Address(data, seed, name),
@@ -90,13 +96,17 @@ def train_stage(
         probes,
         epochs,
         statistics,
-        Sheets(run, data, name, every=min(5, max(1, stage.epochs // 10))),
+        Sheets(run, data, name, every),
         Collapse(run, name, part, statistics, probes),
     ]
     if stage.selection == LOSS:
         callbacks.append(LeastLoss(best, epochs, stage.selection_from))
     elif stage.selection != LAST and sources[Role.MAIN].scorable("val"):
         callbacks.append(Best(best, stage.selection))
+    begun = Begun()
+    callbacks.append(begun)
+    if tracking is not None:
+        callbacks.append(Listener(tracking, run, name, every))
     # The last, so that it stores what the others have just learnt.
     callbacks.append(LastCheckpoint(run.checkpoint("last", part), data, checkpoint_every))
     if progress:
@@ -122,6 +132,13 @@ def train_stage(
         trainer.fit(stage, data, ckpt_path=last if resume else None, weights_only=True)
     except ProcessRaisedException as error:
         raise (user_error_of(error) or error) from error
+    except Exception as error:
+        if not resume or begun.begun or isinstance(error, UserError):
+            raise
+        why = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+        raise UserError(
+            f"the checkpoint {last} is of another training, or damaged ({why}): get it again, or train anew"
+        ) from error
     except SystemExit as error:  # what Lightning makes of Ctrl-C, and of the SIGTERM of a scheduler
         raise KeyboardInterrupt(f"interrupted: maskless train resume={run.path} goes on with it") from error
     load_best(stage, run, part)

@@ -1,6 +1,6 @@
 """How an image became instances: the image, each map and each result of the chain, side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,21 @@ def steps_png(image: npt.NDArray[np.uint8], results: Mapping[str, npt.NDArray[An
     an earlier one, as a watershed's relief is. Three channels from 0 to 1 are a picture in colour; of several
     others the first is shown.
     """
-    size = [min(side, SHOWN_PX) for side in image.shape[:2]]
-    rows, cols = (slice((w - s) // 2, (w - s) // 2 + s) for w, s in zip(image.shape[:2], size, strict=True))
+    return sheet_png({name: picture[None] for name, picture in step_pictures(image, results).items()})
+
+
+def middle(shape: Sequence[int]) -> tuple[slice, slice]:
+    """The rows and columns of the middle 384 x 384 px of an image (H, W), or of all that there are."""
+    starts = [max(side - SHOWN_PX, 0) // 2 for side in shape]
+    rows, cols = (slice(start, start + SHOWN_PX) for start in starts)
+    return rows, cols
+
+
+def step_pictures(
+    image: npt.NDArray[np.uint8], results: Mapping[str, npt.NDArray[Any]]
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """The pictures of `steps_png` by their names, each uint8 (H, W, 3); the first is `image`."""
+    rows, cols = middle(image.shape[:2])
     shown = image[rows, cols]
     columns, ground = {"image": shown}, shown
     maps: list[npt.NDArray[Any]] = []
@@ -45,7 +58,7 @@ def steps_png(image: npt.NDArray[np.uint8], results: Mapping[str, npt.NDArray[An
             if not any(np.array_equal(values, -earlier) for earlier in maps):
                 ground = columns[name]
             maps.append(values)
-    return sheet_png({name: picture[None] for name, picture in columns.items()})
+    return columns
 
 
 def _grey(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

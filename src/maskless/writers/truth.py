@@ -11,7 +11,7 @@ from maskless.writers.overlay import GREEN, Colour, outline_overlay
 
 #: One a class, in the order of their names, then anew. Bright, because tissue is dull; green is the one that
 #: stands out best, so that it is also the colour where there are no classes.
-_COLOURS: Mapping[str, Colour] = {
+COLOURS: Mapping[str, Colour] = {
     "green": GREEN,
     "magenta": (255, 0, 255),
     "cyan": (0, 255, 255),
@@ -24,7 +24,7 @@ _DOT_RADIUS_PX = 3
 
 def colour_names(classes: Sequence[str]) -> dict[str, str]:
     """The word for the colour that `truth_overlay` draws each class in, given all classes there are."""
-    words = list(_COLOURS)
+    words = list(COLOURS)
     return {name: words[k % len(words)] for k, name in enumerate(sorted(set(classes)))}
 
 
@@ -49,7 +49,7 @@ def truth_overlay(
     if region is not None:
         outside = region == 0
         drawn[outside] = drawn[outside] // 3 + 170
-    of_class = {word: _COLOURS[(colours or {}).get(word, "green")] for word in (classes or {}).values()}
+    of_class = {word: COLOURS[(colours or {}).get(word, "green")] for word in (classes or {}).values()}
     if instances is not None:
         return _outlined(drawn, instances, classes or {}, of_class)
     if mask is not None:

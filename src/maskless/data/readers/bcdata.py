@@ -21,6 +21,8 @@ from maskless.signals import Item, Sample, Signal
 #: The folders that may hold a part.
 _FOLDERS = {"train": ("train",), "val": ("validation", "val"), "test": ("test",)}
 _CLASSES = ("positive", "negative")
+#: Of the points of a field. More are not read.
+MOST_BYTES = 2**26
 #: What a split ends with in which a field is its middle alone, and the side of that.
 _CENTRE, _CENTRE_PX = "_centre", 512
 
@@ -183,10 +185,16 @@ def centres(path: Path) -> NDArray[np.float32]:
             stored = file.get("coordinates")
             if not isinstance(stored, h5py.Dataset):
                 raise UserError(f"{path} holds no dataset named coordinates: {sorted(file)[:5]}")
+            if stored.file != file or stored.external or stored.is_virtual:
+                raise UserError(f"{path} takes its coordinates from another file, which is not read")
+            if stored.nbytes > MOST_BYTES:  # a file of a kilobyte can claim any number
+                raise UserError(f"{path} claims more points than an image has pixels: unpack it again")
             points = np.asarray(stored[()])
+    except UserError:
+        raise
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist") from error
-    except OSError as error:
+    except Exception as error:  # the library raises anything at all at a damaged file
         raise UserError(f"{path} is damaged, or no HDF5 file: unpack it again") from error
     if points.size == 0:
         return np.zeros((0, 2), np.float32)

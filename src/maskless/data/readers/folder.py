@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import ClassVar
 
 from maskless.data.barcode import tcga_case
+from maskless.data.beside import Beside
 from maskless.data.checks import decoded_size, problem_of
-from maskless.data.companions import COMPANIONS, Companion, by_name
+from maskless.data.companions import by_name
+from maskless.data.conventions import Conventions, conventions_of
 from maskless.data.derive import complete, to_read
 from maskless.data.division import checked_fractions, divide
 from maskless.data.images import SUFFIXES, image_size, read_image, stated_mpp
-from maskless.data.points_csv import has_classes
-from maskless.data.source import Source, Split
+from maskless.data.points_csv import header_of
+from maskless.data.source import PARTS, Source, Split
+from maskless.data.splits_csv import Stated, read_splits
 from maskless.errors import UserError, first_three
 from maskless.signals import Item, Sample, Signal, with_derived
 from maskless.spacing import spacing_of
@@ -32,20 +35,32 @@ class Folder(Source):
         points/NAME.csv         a point a nucleus: columns row,col or x,y (x to the right, y down), px; and
                                 class, if there are classes
         regions/NAME.png        0 or 255 (or 0 or 1): where the annotation is complete
+        annotations/NAME.geojson  drawn in QuPath: a polygon or a point a nucleus, and its class; or
+        annotations/NAME.xml    in ImageScope: an outline a nucleus, the name of its layer the class
+        splits.csv              columns image, and split (train, val, test) and group (the patient), or one
 
-    Each of the last four is there for all images, or its folder is not. A file may end in the folder's word,
-    as in NAME_label.png, NAME_mask.png. Other files, hidden ones and folders further down are left alone.
-    Masks and points go before those that follow from labels. Classes of points are read where there are no
-    labels, because classes go by ids where there are ids.
+    Each of the folders is there for all images, or not at all. A file may end in the folder's word, as in
+    NAME_label.png, NAME_mask.png. Other files, hidden ones and folders further down are left alone. Masks and
+    points go before those that follow from labels or outlines; these, and points, are drawn in one place.
+    Classes of points are read where there are no ids, because classes go by ids where there are ids.
+
+    Outlines of the class `areas.region` (QuPath's Region*) are no nuclei: within them the annotation is
+    complete. In those of `areas.ignore` (Ignore*) nothing is known, nor where labels or masks have the value
+    `ignore`. All of this is one region, which is what all say is known.
+
+    `points_columns` has other names of columns, as in {class: type}; `classes` other names of classes, by the
+    word in the files. One in a hundred points of an image may lie outside it, and is left out; so is an
+    outline of fewer than three vertices, or outside. `prepare` counts both.
 
     `mpp` (µm/px) and `power` (40 for 40x) are those of all images, if known; from the power alone, µm/px is
     10 / power. Without either, an image has the µm/px that its own file states, if it does. A TCGA barcode in
     a name says which tissue an image shows (its case).
 
-    Splits: one, 'random', which divides the images by patient or slide in the shares of `fractions`. `group`
-    is a regular expression whose first group finds the patient in a file's name without its ending ('(.*)_'
-    takes all before the last underscore); without it each image is a patient. The division is a function of
-    `seed` and the names alone. A part with a share gets a patient before another part gets its second one.
+    Splits: one, 'stated', that of splits.csv; without it 'random', which divides the images by patient or
+    slide in the shares of `fractions`. `group` is a regular expression whose first group finds the patient in
+    a file's name without its ending ('(.*)_' takes all before the last underscore); without it, and without
+    groups in splits.csv, each image is a patient. The division is a function of `seed` and the names alone. A
+    part with a share gets a patient before another part gets its second one.
 
     Licence: that of your images, or what `licence` says, which runs record. How to get: they are yours.
     Citation: none.
@@ -53,12 +68,12 @@ class Folder(Source):
 
     name: ClassVar[str] = "folder"
     may_offer: ClassVar[frozenset[Signal]] = frozenset(
-        {Signal.IMAGE, Signal.CLASSES, *(companion.signal for companion in COMPANIONS)}
+        {Signal.IMAGE, Signal.INSTANCES, Signal.MASK, Signal.POINTS, Signal.CLASSES, Signal.REGION}
     )
     licence: ClassVar[str] = "that of your images"
     how_to_get: ClassVar[str] = (
-        "Put your images in a folder, and label images, masks, points or regions, if you have any, in its "
-        "labels/, masks/, points/ and regions/."
+        "Put your images in a folder, and label images, masks, points, regions or drawings, if you have any, "
+        "in its labels/, masks/, points/, regions/ and annotations/."
     )
 
     def __init__(
@@ -70,12 +85,18 @@ class Folder(Source):
         fractions: Mapping[str, float] = _FRACTIONS,
         seed: int = 0,
         licence: str | None = None,
+        points_columns: Mapping[str, str] | None = None,
+        classes: Mapping[str, str] | None = None,
+        ignore: int | None = None,
+        areas: Mapping[str, str] | None = None,
     ) -> None:
         if path is None:
             raise UserError(
                 "folder needs dataset.path=FOLDER, a folder of images (with labels/ beside them or not)"
             )
-        super().__init__(path, split="random")
+        self.table = Path(path) / "splits.csv"
+        super().__init__(path, split="stated" if "split" in header_of(self.table) else "random")
+        self.conventions = conventions_of(points_columns, classes, ignore, areas)
         self.power, self.mpp, self.seed = power, spacing_of(mpp, power), seed
         self.fractions = checked_fractions(fractions)
         self.group = group if group is None else _checked_expression(group)
@@ -89,10 +110,13 @@ class Folder(Source):
         return with_derived(self._stored)
 
     def splits(self) -> Mapping[str, Split]:
-        """'random': by patient, in the shares of `fractions`."""
+        """'stated' by splits.csv, or 'random': by patient, in the shares of `fractions`."""
         self._check()
-        items = [Item(name, self._patient(name) or name, tcga_case(name)) for name in self._images]
-        return {"random": divide(items, self.fractions, self.seed)}
+        items = {name: Item(name, self._patient(name) or name, tcga_case(name)) for name in self._images}
+        if parts := self._stated.parts:
+            chosen = {part: tuple(items[k] for k in items if parts[k] == part) for part in PARTS}
+            return {"stated": Split(chosen)}
+        return {"random": divide(items.values(), self.fractions, self.seed)}
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """What is drawn is checked against the size of its image, whether or not the image is asked for."""
@@ -103,39 +127,31 @@ class Folder(Source):
         stored = to_read(signals, self._stored)
         if Signal.IMAGE in stored:
             sample.signals[Signal.IMAGE] = read_image(image)
-        for companion, files in self._beside.items():
-            if companion.signal is Signal.POINTS:
-                if stored & {Signal.POINTS, Signal.CLASSES}:
-                    table = companion.read(files[item.id][0], image_size(image))
-                    sample.signals[Signal.POINTS] = table.points
-                    sample.signals[Signal.CLASSES] = dict(enumerate(table.classes or ()))
-            elif companion.signal in stored:
-                sample.signals[companion.signal] = companion.read(files[item.id][0], image_size(image))
+        beside = stored & self._beside.gives
+        sample.signals.update(self._beside.read(item.id, image_size(image), beside) if beside else {})
         return complete(sample, signals)
 
     def files(self, item: Item) -> list[Path]:
         """The image, and what lies beside it."""
-        return [files[item.id][0] for files in (self._images, *self._beside.values()) if item.id in files]
+        images = [self._images[item.id][0]] if item.id in self._images else []
+        return images + list(self._beside.of(item.id).values())
+
+    @property
+    def reading(self) -> str:
+        """How its files are understood, where that is not the usual way."""
+        return "" if self.conventions == Conventions() else str(self.conventions)
 
     def problems(self) -> list[str]:
         """What is wrong with the folder, then with each file of it. Decodes all."""
         found = list(self._structure)
         for name, (image, *_) in self._images.items():
             size, of_image = decoded_size(image)
-            found += of_image
-            for companion, files in self._beside.items():
-                found += problem_of(companion.read, files[name][0], size) if name in files else []
+            found += of_image + self._beside.problems(name, size)
         return found
 
     def extra(self) -> list[str]:
-        """Files beside no image."""
-        return [
-            f"{file} is extra: no image has its name"
-            for by_image in self._beside.values()
-            for name, files in by_image.items()
-            if name not in self._images
-            for file in files
-        ]
+        """Files beside no image, lines of splits.csv without one, and what is worth a look in the others."""
+        return self._stated.extra(self.table, self._images) + self._beside.extra()
 
     def _check(self) -> None:
         """Raise UserError if the folder cannot be read as a data set at all."""
@@ -151,27 +167,34 @@ class Folder(Source):
             return [f"{self._image_folder} holds no images (PNG, JPEG, TIFF or BMP)"]
         found = [
             f"{files[0]} and {files[1].name} are named alike: keep one, or rename the other"
-            for by_image in (self._images, *self._beside.values())
+            for by_image in (self._images, *self._beside.files.values())
             for files in by_image.values()
             if len(files) > 1
         ]
-        for companion in self._beside:
-            found += companion.missing(self.path, self._images)
-        without = [file for file, there in self._has_classes.items() if not there]
-        if 0 < len(without) < len(self._has_classes):
-            found += [f"{file} has no column class, though other points have one" for file in without]
-        return found + [
+        found += self._beside.structure()
+        if self.table.is_file():
+            found += problem_of(lambda: self._stated) or self._stated.missing(self.table, self._images)
+        return found + self._without_patient()
+
+    def _without_patient(self) -> list[str]:
+        if self.group and not problem_of(lambda: self._stated) and self._stated.groups:
+            return [
+                f"group={self.group!r} and the groups of {self.table} both name patients: keep one of them"
+            ]
+        return [
             f"{image.name} has no patient: group={self.group!r} finds none in its name"
             for name, (image, *_) in self._images.items()
-            if self._patient(name) is None
+            if self.group and not _found(self.group, name)
         ]
+
+    @cached_property
+    def _stated(self) -> Stated:
+        """What splits.csv states, nothing without one."""
+        return read_splits(self.table, SUFFIXES) if self.table.is_file() else Stated()
 
     @property
     def _stored(self) -> frozenset[Signal]:
-        signals = {Signal.IMAGE, *(companion.signal for companion in self._beside)}
-        if any(self._has_classes.values()) and Signal.INSTANCES not in signals:
-            signals.add(Signal.CLASSES)
-        return frozenset(signals)
+        return self._beside.gives | {Signal.IMAGE}
 
     @property
     def _image_folder(self) -> Path:
@@ -184,28 +207,19 @@ class Folder(Source):
         return by_name(self._image_folder, SUFFIXES)
 
     @cached_property
-    def _beside(self) -> dict[Companion, dict[str, list[Path]]]:
-        """The files of each kind whose folder is there, by the name of their image."""
-        there = [companion for companion in COMPANIONS if (self.path / companion.folder).is_dir()]
-        return {companion: companion.files(self.path, self._images) for companion in there}
-
-    @cached_property
-    def _has_classes(self) -> dict[Path, bool]:
-        """Whether there is a column of classes, by the CSV of each image."""
-        return {
-            file: has_classes(file)
-            for companion, by_image in self._beside.items()
-            if companion.signal is Signal.POINTS
-            for name, (file, *_) in by_image.items()
-            if name in self._images
-        }
+    def _beside(self) -> Beside:
+        return Beside(self.path, self._images, self.conventions)
 
     def _patient(self, name: str) -> str | None:
-        """The patient by the name of an image; None if `group` finds none, or an empty one."""
-        if self.group is None:
-            return name
-        found = re.search(self.group, name)
-        return (found[1] or None) if found else None
+        """The patient by the name of an image, as splits.csv has it, or else `group` finds; None if it is not
+        known."""
+        return self._stated.groups.get(name) or (_found(self.group, name) if self.group else None)
+
+
+def _found(expression: str, name: str) -> str | None:
+    """What the first group of a regular expression finds in a name; None if that is nothing."""
+    found = re.search(expression, name)
+    return (found[1] or None) if found else None
 
 
 def _checked_expression(group: str) -> str:

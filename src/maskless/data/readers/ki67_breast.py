@@ -212,13 +212,12 @@ def _positive(cell: str | None) -> float | None:
 
 def _markers(file: Path) -> PointTable:
     """All points of a field as they are in its file, classes by name. Raises UserError naming the line."""
-    table = read_points(file, class_column="type")
-    if table.classes is None:
-        raise UserError(f"{file} has no column type, which tells positive (1) from negative (2)")
-    for word, line in zip(table.classes, table.lines, strict=True):
+    table = read_points(file, {"class": "type"})
+    words = table.classes or []
+    for word, line in zip(words, table.lines, strict=True):
         if word not in _TYPES:
             raise UserError(f"{file}, line {line}: type is {word!r}, where 1 (positive) or 2 is expected")
-    return PointTable(table.points, [_TYPES[word] for word in table.classes], table.lines)
+    return PointTable(table.points, [_TYPES[word] for word in words], table.lines)
 
 
 def _inside(file: Path, size: tuple[int, int] | None) -> PointTable:

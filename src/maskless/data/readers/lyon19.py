@@ -156,10 +156,8 @@ class LYON19(Source):
     def _truth(self) -> PointTable:
         """All points, the image of each as its class. Raises UserError naming the line."""
         file = self._truth_file
-        table = read_points(file, class_column="image_id")
-        if table.classes is None:
-            raise UserError(f"{file} has no column image_id, which names the region of a point")
-        names = [without_ending(word) for word in table.classes]
+        table = read_points(file, {"class": "image_id"})
+        names = [without_ending(word) for word in table.classes or ()]
         for name, line in zip(names, table.lines, strict=True):
             if name not in self._images:
                 raise UserError(f"{file}, line {line}: there is no region {name} in {self.path}")

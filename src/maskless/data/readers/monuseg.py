@@ -1,6 +1,6 @@
 """MoNuSeg: the multi-organ challenge of 2018, in its own layout of TIFF images and ImageScope polygons."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,9 +11,9 @@ from maskless.data.barcode import tcga_item
 from maskless.data.checks import decoded_size, problem_of
 from maskless.data.companions import by_name
 from maskless.data.derive import complete, to_read
+from maskless.data.drawings import Areas, instances, read_drawing, without_nucleus
 from maskless.data.images import image_size, read_image
-from maskless.data.imagescope import Region, microns_per_pixel, read_regions
-from maskless.data.polygons import rasterise
+from maskless.data.imagescope import microns_per_pixel
 from maskless.data.source import Source, Split
 from maskless.errors import UserError
 from maskless.signals import Item, Sample, Signal
@@ -175,8 +175,7 @@ class MoNuSeg(Source):
 
 def _instances(annotation: Path, size: tuple[int, int] | None) -> NDArray[np.int32]:
     """The labels of an annotation, int32 (H, W); read alone, without labels, if the size is not known."""
-    regions = read_regions(annotation)
-    labels = _drawn(regions, size or (0, 0))
+    labels = instances(read_drawing(annotation), Areas(), size or (0, 0))
     if size is not None and not labels.any():
         raise UserError(
             f"{annotation} has no region that lies in its image of {size[0]} x {size[1]} px: is it another's?"
@@ -184,30 +183,10 @@ def _instances(annotation: Path, size: tuple[int, int] | None) -> NDArray[np.int
     return labels
 
 
-def _drawn(regions: Sequence[Region], size: tuple[int, int]) -> NDArray[np.int32]:
-    """Labels int32 (H, W), ids in the order of all regions, background where a hole is."""
-    nothing = np.zeros((0, 2))
-    labels = rasterise([nothing if region.hole else region.vertices for region in regions], size)
-    labels[rasterise([region.vertices for region in regions if region.hole], size) > 0] = 0
-    return labels
-
-
-def _without_nucleus(image: Path, annotation: Path) -> Iterator[str]:
+def _without_nucleus(image: Path, annotation: Path) -> list[str]:
     """One sentence on the regions of an annotation that give no nucleus, if there are any."""
     try:
-        regions = read_regions(annotation)
-        labels = _drawn(regions, image_size(image))
+        drawing = read_drawing(annotation)
+        return without_nucleus(annotation, drawing, Areas(), instances(drawing, Areas(), image_size(image)))
     except UserError:  # listed among the problems
-        return
-    drawn = set(np.unique(labels).tolist())
-    names = [
-        region.name
-        for identity, region in enumerate(regions, start=1)
-        if identity not in drawn and not region.hole
-    ]
-    if names:
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        yield (
-            f"{annotation}: {len(names)} of {len(regions)} regions without a pixel of their own, left out: "
-            f"{', '.join(names[:3])}{more}"
-        )
+        return []

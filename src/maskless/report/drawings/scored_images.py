@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from maskless.build import TARGET, build
+from maskless.build import TARGET, build, resolve
 from maskless.data.source import Source
 from maskless.errors import UserError, first_three
 from maskless.metrics import DEFINITIONS
@@ -84,6 +84,8 @@ def find_source(table: Table, run: Result, trust: Sequence[str] = (), data_root:
     wanted = set(_images(table, run))
     for spec in _sources_of(run, *(one for row in table.rows for one in row.runs)):
         try:
+            if not issubclass(resolve(spec[TARGET], trust), Source):
+                continue
             source = build(_where_data_is(spec, data_root), trust)
             if source.name != table.source:
                 continue
