@@ -26,7 +26,7 @@ from maskless.data.images import read_image
 from maskless.data.patch_choice import choose_patches
 from maskless.errors import PartlyDone, UserError, first_three
 from maskless.hardware import Hardware
-from maskless.inference.files import image_files
+from maskless.inference.inputs import input_files
 from maskless.networks.resnet18 import resnet18, resnet18_features
 from maskless.networks.resnet_unet import ResNetEncoder
 
@@ -59,7 +59,7 @@ def run(config: Config) -> None:
     folder, output = Path(config["input"]), Path(config["output"])
     if folder.is_file():
         raise UserError(f"input={folder} is a file: give a folder of patches")
-    slides = _by_slide(image_files(folder), config["group"])
+    slides = _by_slide(input_files(folder), config["group"])
     _refuse_files_in(output)
     hardware = build_hardware(config)
     network = resnet18(config["weights"]).to(hardware.device)

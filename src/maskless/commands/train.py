@@ -86,7 +86,7 @@ def run(config: Config) -> float | None:
         resumed.forget_scores()  # of weights that are about to change
     with run.recorded():
         value = _train_and_score(config, run, stage, sources, tests, hardware, resume=resumed is not None)
-    report_job(run, value)
+    report_job(run.path, value)
     return value
 
 

@@ -62,27 +62,27 @@ class LabelPyramid:
             raise self._unwritable(error) from error
         return self
 
-    def paint(self, row: int, col: int, mask: NDArray[np.bool_], number: int) -> None:
-        """Paint a nucleus: its id, 1 to 2**32 - 1, where `mask` (h, w), from (`row`, `col`) on, is set.
+    def paint(self, row: int, col: int, labels: NDArray[Any]) -> None:
+        """Paint nuclei: `labels` (h, w), their ids, 1 to 2**32 - 1, 0 = background, from (`row`, `col`) on.
 
-        Where it lies on an earlier one it takes its pixels. Raises ValueError for one beyond the slide.
+        Where one lies on an earlier one it takes its pixels. Raises ValueError for labels beyond the slide.
         """
-        height, width = mask.shape
+        height, width = labels.shape
         if row < 0 or col < 0 or row + height > self._shapes[0][0] or col + width > self._shapes[0][1]:
             raise ValueError(
-                f"nucleus {number}, {height} x {width} px at ({row}, {col}), is not within {self._shapes[0]}"
+                f"labels of {height} x {width} px at ({row}, {col}) are not within {self._shapes[0]}"
             )
         side = self._chunk_px
         across = range(row // side, (row + height - 1) // side + 1)
         along = range(col // side, (col + width - 1) // side + 1)
         for down, right in product(across, along):
-            top, left = down * side - row, right * side - col  # of the chunk, in the mask
-            part = mask[max(top, 0) : top + side, max(left, 0) : left + side]
+            top, left = down * side - row, right * side - col  # of the chunk, in the labels
+            part = labels[max(top, 0) : top + side, max(left, 0) : left + side]
             if part.any():
                 first_row, first_col = max(-top, 0), max(-left, 0)
                 chunk = self._chunk((down, right))
                 place = chunk[first_row : first_row + part.shape[0], first_col : first_col + part.shape[1]]
-                place[part] = number
+                np.copyto(place, part, where=part > 0, casting="unsafe")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
