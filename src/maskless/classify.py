@@ -45,7 +45,8 @@ class Classifier(Protocol):
     ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         """What gives the numbers (N,) of nuclei of which (N, K) was seen.
 
-        `of_all` is what was seen of all nuclei of the image or slide, in parts, read once and one after another.
+        `of_all` is what was seen of all nuclei of the image or slide, in parts, read once and one after
+        another.
         """
         ...
 

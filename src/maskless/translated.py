@@ -74,7 +74,7 @@ class Translated:
 
     @contextmanager
     def knowing(self, squares: NDArray[np.uint8]) -> Iterator[None]:
-        """Inside, every image is a part of one whole, known by squares of it, as by `MapSegmenter.knowing`."""
+        """Inside, every image is a part of one whole, known by squares of it: see `MapSegmenter.knowing`."""
         with self.translator.knowing(squares):
             if not isinstance(self.then, MapSegmenter):
                 yield

@@ -63,7 +63,8 @@ SLIPS = {
     "train --config-dir nowhere": "--config-dir nowhere is no folder",
     "train --resolve": "the configuration cannot be composed: The --resolve flag can only be used in "
     "conjunction with --cfg or --help",
-    "evaluate -m method=threshold": "-m is for sweeps of train: evaluate takes one configuration at a time",
+    "evaluate -m method=threshold": "-m is for sweeps of train and predict: evaluate takes one "
+    "configuration at a time",
     "evaluate": "name a method (method=threshold), a run (run=runs/...) or a model (model=NAME)",
     "evaluate method=threshold": "name what to score on: dataset=...",
     "evaluate method=supervised dataset=synthetic": "method supervised has to be trained first: "

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,21 @@ from maskless.errors import PartlyDone
 
 
 class ProcessLauncher(Launcher):
-    """`jobs` at a time. A job is the command `maskless train` with that job's overrides."""
+    """`jobs` at a time. A job is the command `maskless COMMAND` with that job's overrides."""
 
-    def __init__(self, jobs: int = 1) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: int = 1, command: str = "train") -> None:
+        self.jobs, self.command = jobs, command
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run every job; raise PartlyDone at the end if one failed."""
-        study = Path(str(self.config.runs_dir)) / str(self.config.study)
-        sweep = study / f"sweep-{datetime.now():%Y%m%d-%H%M%S-%f}.csv"
+        folder_of_all = Path(str(self.config.hydra.sweep.dir))
+        sweep = folder_of_all / f"sweep-{datetime.now():%Y%m%d-%H%M%S-%f}.csv"
         with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(self.jobs) as pool:
             reports = [Path(folder) / f"job-{initial_job_idx + k}.json" for k in range(len(job_overrides))]
-            made = pool.map(run_job, job_overrides, reports)
+            made = pool.map(partial(run_job, command=self.command), job_overrides, reports)
             rows = [{"job": name, **row} for name, row in zip(_names(job_overrides), made, strict=True)]
         _write_table(sweep, rows)
         _print_table(rows)

@@ -23,6 +23,8 @@ from maskless.errors import UserError, did_you_mean
 from maskless.paths import CONF
 
 Config = dict[str, Any]
+#: The commands that take one configuration a job.
+SWEPT = ("train", "predict")
 
 
 def run_command(command: str, words: Sequence[str]) -> None:
@@ -31,8 +33,10 @@ def run_command(command: str, words: Sequence[str]) -> None:
     Raises UserError for what cannot be composed, in one sentence that suggests the near names.
     """
     overrides = translate(words)
-    if command != "train" and ("-m" in overrides or "--multirun" in overrides):
-        raise UserError(f"-m is for sweeps of train: {command} takes one configuration at a time")
+    if command not in SWEPT and ("-m" in overrides or "--multirun" in overrides):
+        raise UserError(
+            f"-m is for sweeps of {' and '.join(SWEPT)}: {command} takes one configuration at a time"
+        )
     if own := config_dir(words):
         sys.path.insert(0, str(own))
 

@@ -1,4 +1,4 @@
-"""A training as a process of its own, and what became of it."""
+"""A job, usually a training, as a process of its own, and what became of it."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from maskless.commands.objects import JOB_REPORT
 from maskless.commands.words import config_dir
 
 
-def run_job(words: Sequence[str], report: Path) -> dict[str, Any]:
-    """`maskless train` with these words and the folder of --config-dir, if this process was given one.
+def run_job(words: Sequence[str], report: Path, command: str = "train") -> dict[str, Any]:
+    """`maskless COMMAND` with these words and the folder of --config-dir, if this process was given one.
 
     It inherits the terminal, and leaves its result in `report`. The row says `state` (finished or failed),
     `value` (the validation score that chose the model, None without one), `run` (its directory) and `why` it
@@ -22,7 +22,7 @@ def run_job(words: Sequence[str], report: Path) -> dict[str, Any]:
     own = config_dir(sys.argv)
     flags = [f"--config-dir={own}"] if own else []
     done = subprocess.run(
-        [sys.executable, "-m", "maskless", "train", *flags, *words],
+        [sys.executable, "-m", "maskless", command, *flags, *words],
         env={**os.environ, JOB_REPORT: str(report)},
         check=False,
     )

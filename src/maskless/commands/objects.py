@@ -196,7 +196,7 @@ def _found_from_anywhere(spec: Config) -> Config:
     return {**spec, **nested, **paths}
 
 
-def report_job(run: Run, value: float | None) -> None:
-    """In a sweep, tell the job's parent what it made."""
+def report_job(made: Path, value: float | None = None) -> None:
+    """In a sweep, tell the job's parent which folder it made."""
     if report := os.environ.get(JOB_REPORT):
-        Path(report).write_text(json.dumps({"run": str(run.path), "value": value}), encoding="utf-8")
+        Path(report).write_text(json.dumps({"run": str(made), "value": value}), encoding="utf-8")

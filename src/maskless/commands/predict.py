@@ -13,42 +13,45 @@ from rich.console import Console
 
 from maskless import __version__
 from maskless.build import build
-from maskless.classify import Classifier
 from maskless.commands.compose import Config
-from maskless.commands.objects import build_hardware, build_method, name_of, refuse_two_of
+from maskless.commands.objects import build_hardware, build_method, name_of, refuse_two_of, report_job
+from maskless.commands.predict_asked import (
+    SUBMISSION,
+    files_of,
+    formats_of,
+    refuse_clashes,
+    refuse_submission,
+    stains_of,
+)
+from maskless.commands.predict_progress import PredictProgress
 from maskless.commands.predict_said import introduced, lines, sentences
-from maskless.commands.progress import bars, tracked
+from maskless.commands.progress import bars
 from maskless.commands.translated import put_together
-from maskless.errors import PartlyDone, UserError, did_you_mean
+from maskless.errors import PartlyDone, UserError
 from maskless.inference.analysis import Analysis
 from maskless.inference.evidence import refuse_blind
-from maskless.inference.files import Predicted, image_files, predict_files
-from maskless.inference.outputs import FORMATS
+from maskless.inference.files import Predicted, predict_files
 from maskless.inference.records import Records, content_hash, unwritable
-from maskless.inference.summary import SUMMARY, is_something_else, write_summary
+from maskless.inference.slide.table import write_slides_table
+from maskless.inference.summary import SUMMARY, write_summary
 from maskless.loading import as_segmenter, load, stored_stage
-from maskless.measure import stain_columns
 from maskless.model_file import known_model, read_header
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.spacing import spacing_of
-from maskless.stain import Vectors
 from maskless.writers.cells import is_of_cells, join_cells
-
-#: The cells of all images, of which formats=lyon19 gives a file each.
-SUBMISSION = "lyon19.csv"
 
 
 def run(config: Config) -> None:
     """Analyse every image; a bad one among several is reported and skipped, and PartlyDone says so."""
     mpp = spacing_of(config["mpp"], config["power"])
-    formats, stains = _formats(config["formats"]), _stains(config)
-    files, output = image_files(Path(config["input"])), Path(config["output"])
+    formats, stains = formats_of(config["formats"]), stains_of(config)
+    files, output = files_of(config), Path(config["output"])
     region = Path(config["region"]) if config["region"] else None
-    _refuse_clashes(files, output, region)
+    refuse_clashes(files, output, region)
     classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
-    _refuse_submission(output, formats, classifier)
-    analysis = Analysis(_segmenter(config), mpp, classifier, stains, "steps" in formats)
+    refuse_submission(output, formats, classifier)
+    analysis = Analysis(_segmenter(config), mpp, classifier, stains, "steps" in (formats or ()))
     refuse_blind(classifier, analysis.segmenter)
     settings = {
         "maskless": __version__,
@@ -66,13 +69,14 @@ def run(config: Config) -> None:
     done: list[Predicted] = []
     _forget_summary(output)
     try:
-        predicted = predict_files(analysis, files, output, formats, settings, region)
-        for one in tracked(predicted, "predict", len(files), config["progress"]):
-            done.append(one)
-            for line in lines(one):
-                _print(line, console)
-            if one.problem and len(files) > 1:
-                _print(f"skipped: {one.problem}", errors)
+        with PredictProgress(len(files), config["progress"], lambda line: _print(line, console)) as progress:
+            for one in predict_files(analysis, files, output, formats, settings, region, progress):
+                done.append(one)
+                progress.file()
+                for line in lines(one):
+                    _print(line, console)
+                if one.problem and len(files) > 1:
+                    _print(f"skipped: {one.problem}", errors)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(
             f"interrupted with {len(done)} of {len(files)} images done: the same command goes on from there"
@@ -82,6 +86,7 @@ def run(config: Config) -> None:
     _refuse_nothing(done)
     for sentence in sentences(done, output):
         _print(sentence, console)
+    report_job(output)
     _say_skipped(done)
 
 
@@ -140,63 +145,6 @@ def _weights_of(run: Run, trust: Sequence[str]) -> Sequence[Path]:
     return checkpoints[:1] or stored_stage(run.config.get("method"), str(run.path), trust).files
 
 
-def _formats(wanted: Sequence[Any]) -> list[str]:
-    for name in wanted:
-        if name not in FORMATS:
-            raise UserError(f"formats={name} cannot be written{did_you_mean(str(name), FORMATS)}")
-    if not wanted:
-        raise UserError(f"formats=[] writes nothing: choose from {', '.join(FORMATS)}")
-    return list(dict.fromkeys(wanted))
-
-
-def _stains(config: Config) -> Vectors:
-    chosen: Vectors = config["stains"] or ("H-DAB" if config.get("classify") else "H-E-DAB")
-    stain_columns(chosen)
-    return chosen
-
-
-def _refuse_clashes(files: Sequence[Path], output: Path, region: Path | None) -> None:
-    """Raise UserError where a file that is read could be overwritten, or regions do not fit the images."""
-    if output.resolve() == files[0].parent.resolve():
-        raise UserError(
-            f"output={output} is the folder of the images, which it could overwrite: name another"
-        )
-    if is_something_else(output / SUMMARY):
-        raise UserError(
-            f"{output / SUMMARY} is no summary of predictions, and would be overwritten: move it away, or "
-            "choose another output="
-        )
-    named = [path for path in files if f"{path.stem}.csv" in (SUMMARY, SUBMISSION)]
-    if named:
-        raise UserError(
-            f"{named[0]} would give a {named[0].stem}.csv, which is the table of all images: rename it"
-        )
-    if region is None:
-        return
-    if not region.exists():
-        raise UserError(f"there is no file or folder {region}: give region=FILE.geojson or region=FOLDER")
-    if (region if region.is_dir() else region.parent).resolve() == output.resolve():
-        raise UserError(
-            f"region={region} is in output={output}, which could overwrite it: name another output"
-        )
-    if region.is_file() and len(files) > 1:
-        raise UserError(
-            f"region={region} is of one image, and there are {len(files)}: give region=FOLDER with a "
-            "NAME.geojson for each"
-        )
-
-
-def _refuse_submission(output: Path, formats: Sequence[str], classifier: Classifier | None) -> None:
-    """Raise UserError where positive cells are to be listed and not told apart, or another file is there."""
-    if "lyon19" in formats and classifier is None:
-        raise UserError("formats=lyon19 lists positive cells: tell them apart with classify=hsi, say")
-    if "lyon19" in formats and (output / SUBMISSION).exists() and not is_of_cells(output / SUBMISSION):
-        raise UserError(
-            f"{output / SUBMISSION} is no list of cells, and would be overwritten: move it away, or choose "
-            "another output="
-        )
-
-
 # -- what is said --------------------------------------------------------------------------------------------
 
 
@@ -244,6 +192,7 @@ def _summarise(output: Path, settings: Mapping[str, Any]) -> None:
     done = list(Records(output).with_settings(settings))
     if rows := [row for record in done for row in record.rows]:
         write_summary(output, rows)
+    write_slides_table(output, Records(output).folder)
     cells = [output / record.files["lyon19"][0] for record in done if "lyon19" in record.files]
     if cells and not (output / SUBMISSION).exists():
         join_cells(output / SUBMISSION, cells)

@@ -93,7 +93,7 @@ def run(config: Config) -> float | None:
         )
         if tracking:
             tracking.table(table_of(run.scores))
-    report_job(run, value)
+    report_job(run.path, value)
     return value
 
 

@@ -56,7 +56,7 @@ class Slide:
             raise
 
     def read(
-        self, x: int, y: int, width_px: int, height_px: int, mpp: float | None = None
+        self, x: float, y: float, width_px: int, height_px: int, mpp: float | None = None
     ) -> NDArray[np.uint8]:
         """RGB uint8 (height_px, width_px, 3) at `mpp`, or at level 0's own spacing.
 

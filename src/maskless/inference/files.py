@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from maskless.data.annotations import regions_file
-from maskless.data.images import SUFFIXES
 from maskless.errors import UserError
 from maskless.inference.analysis import Analysis
+from maskless.inference.inputs import looks_like_a_slide
 from maskless.inference.kinds import kind_of
 from maskless.inference.records import Record, Records, content_hash, full_path
+from maskless.inference.slide.table import note_slide
 from maskless.inference.slide.watcher import Silent, Watcher
 from maskless.inference.summary import Row, readable
 
@@ -26,7 +27,8 @@ class Predicted:
     """One file: the rows of its summary, or why it was skipped.
 
     `notes` are sentences on what was passed over in it. `done_before` says that it was not touched now.
-    `defect` is an error that is none of the user's.
+    `defect` is an error that is none of the user's. `slide` has what the table of slides says of one that is
+    done.
     """
 
     path: Path
@@ -36,21 +38,7 @@ class Predicted:
     done_before: bool = False
     problem: str | None = None
     defect: Exception | None = None
-
-
-def image_files(path: Path) -> list[Path]:
-    """The file itself, or the images straight in a folder, by name. Raises UserError if there are none."""
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise UserError(f"there is no file or folder {path}: give input=FILE or input=FOLDER")
-    files = sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
-    if not files:
-        raise UserError(f"{path} holds no images ({', '.join(sorted(SUFFIXES))})")
-    same = sorted({f.stem for f in files if sum(g.stem == f.stem for g in files) > 1})
-    if same:
-        raise UserError(f"{path} holds images that differ in their ending alone ({same[0]}): rename one")
-    return files
+    slide: Mapping[str, Any] = field(default_factory=dict)
 
 
 def predict_files(
@@ -64,8 +52,8 @@ def predict_files(
 ) -> Iterator[Predicted]:
     """Analyse one file after another, and write its `formats` into `output`.
 
-    They are those of `outputs.FORMATS` for an image, of `slide.outputs.SLIDE_FORMATS` for a whole slide, and the
-    usual ones of either for None. `watcher` is told how far a slide is.
+    They are those of `outputs.FORMATS` for an image, of `slide.outputs.SLIDE_FORMATS` for a whole slide, and
+    the usual ones of either for None. `watcher` is told how far a slide is.
 
     A file that is done is passed over, if it and its regions have the content that they had, and `settings`,
     plain values that say all that the result depends on, are what they were. `region` is the GeoJSON file of
@@ -75,35 +63,49 @@ def predict_files(
     own, memory, an error of ours) is named, and the rest are done. Raises UserError if `output` cannot be
     written.
     """
-    records, watcher = Records(output), watcher or Silent()
+    records = Records(output)
     for path in files:
-        stem = path.stem
-        records.discard(stem)
-        try:
-            regions = regions_file(region, stem) if region and region.is_dir() else region
-            contents = content_hash(path), content_hash(regions) if regions else None
-            record = records.of(stem)
-            kind = kind_of(path, analysis, records, watcher)
-            wanted = kind.usual if formats is None else formats
-            if record and record.is_of(*contents, settings) and set(wanted) <= set(record.files):
-                yield Predicted(path, record.rows, done_before=True)
-                continue
-            records.refuse_others(path, contents[0], kind.names(stem, wanted))
-            of = {"image": contents[0], "regions": contents[1], "settings": settings}
-            found = kind.find(path, regions, of)
-        except Exception as error:
-            yield _failed(path, error)
-            continue
-        try:
-            with records.staged(stem) as folder:
-                written, rows = found.write(folder, stem, wanted)
-                records.publish(stem, written, Record(full_path(path), *contents, settings, {}, rows))
-        except Exception as error:
-            if isinstance(error, UserError) and not _is_of_one_name(error):
-                raise
-            yield _failed(path, error)
-            continue
-        yield Predicted(path, rows, found.mpp_is_stated, found.notes)
+        one = _predicted(analysis, path, records, formats, settings, region, watcher or Silent())
+        if (one.slide or one.problem) and looks_like_a_slide(path):
+            note_slide(
+                records.folder, path.stem, {"slide": readable(path.name), "why": one.problem, **one.slide}
+            )
+        yield one
+
+
+def _predicted(
+    analysis: Analysis,
+    path: Path,
+    records: Records,
+    formats: Sequence[str] | None,
+    settings: Mapping[str, Any],
+    region: Path | None,
+    watcher: Watcher,
+) -> Predicted:
+    """One file; UserError is raised if nothing can be written, all else is said of the file."""
+    stem = path.stem
+    records.discard(stem)
+    try:
+        regions = regions_file(region, stem) if region and region.is_dir() else region
+        contents = content_hash(path), content_hash(regions) if regions else None
+        record = records.of(stem)
+        kind = kind_of(path, analysis, records, watcher)
+        wanted = kind.usual if formats is None else formats
+        if record and record.is_of(*contents, settings) and set(wanted) <= set(record.files):
+            return Predicted(path, record.rows, done_before=True)
+        records.refuse_others(path, contents[0], kind.names(stem, wanted))
+        found = kind.find(path, regions, {"image": contents[0], "regions": contents[1], "settings": settings})
+    except Exception as error:
+        return _failed(path, error)
+    try:
+        with records.staged(stem) as folder:
+            written, rows = found.write(folder, stem, wanted)
+            records.publish(stem, written, Record(full_path(path), *contents, settings, {}, rows))
+    except Exception as error:
+        if isinstance(error, UserError) and not _is_of_one_name(error):
+            raise
+        return _failed(path, error)
+    return Predicted(path, rows, found.mpp_is_stated, found.notes, slide=found.slide)
 
 
 def _failed(path: Path, error: Exception) -> Predicted:

@@ -1,13 +1,13 @@
 """The two kinds of files that nuclei are found in, images and whole slides, behind one form."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from maskless.data.slides import is_slide
 from maskless.errors import UserError
 from maskless.inference.analysis import Analysed, Analysis
+from maskless.inference.inputs import looks_like_a_slide
 from maskless.inference.outputs import FORMATS, possible_names, write_outputs
 from maskless.inference.records import Records
 from maskless.inference.slide.analysis import analysed_slide
@@ -16,7 +16,13 @@ from maskless.inference.slide.watcher import Watcher
 from maskless.inference.summary import Row, summary_rows
 
 #: What is written of each kind where nothing else is asked for.
-USUAL = {"image": ("labels", "geojson", "csv", "overlay"), "slide": ("labels", "geojson", "parquet", "density")}
+USUAL = {
+    "image": ("labels", "geojson", "csv", "overlay"),
+    "slide": ("labels", "geojson", "parquet", "density"),
+}
+
+#: The formats of either kind.
+ALL_FORMATS = tuple(dict.fromkeys([*FORMATS, *SLIDE_FORMATS]))
 
 
 class Findings(Protocol):
@@ -25,13 +31,21 @@ class Findings(Protocol):
     @property
     def mpp_is_stated(self) -> bool:
         """Whether the file itself said its pixel spacing."""
+        ...
 
     @property
     def notes(self) -> Sequence[str]:
         """Sentences on what was passed over."""
+        ...
+
+    @property
+    def slide(self) -> Mapping[str, Any]:
+        """What the table of slides says of it (`slide.table.COLUMNS`), once written; nothing of an image."""
+        ...
 
     def write(self, folder: Path, stem: str, formats: Sequence[str]) -> tuple[dict[str, Path], list[Row]]:
         """Write it into `folder`: the file of each format, and the rows of the summary."""
+        ...
 
 
 class Kind(Protocol):
@@ -41,9 +55,11 @@ class Kind(Protocol):
 
     def names(self, stem: str, formats: Sequence[str]) -> list[str]:
         """The names that files may be given. Raises UserError for a format that this kind does not have."""
+        ...
 
     def find(self, path: Path, regions: Path | None, of: dict[str, Any]) -> Findings:
         """Find the nuclei of a file, or of its regions; `of` says what the result depends on."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,11 @@ class ImageFindings:
         """See `Findings`."""
         return self.found.notes
 
+    @property
+    def slide(self) -> Mapping[str, Any]:
+        """See `Findings`."""
+        return {}
+
     def write(self, folder: Path, stem: str, formats: Sequence[str]) -> tuple[dict[str, Path], list[Row]]:
         """See `Findings`."""
         return write_outputs(folder, stem, self.found, formats), summary_rows(self.name, self.found)
@@ -87,7 +108,7 @@ class ImageFindings:
 
 @dataclass(frozen=True)
 class Slides(Kind):
-    """Whole slides, which are done block by block; what is done stays in `records`, should the process end."""
+    """Whole slides, done block by block; what is done stays in `records`, should the process end."""
 
     analysis: Analysis
     records: Records
@@ -108,7 +129,7 @@ class Slides(Kind):
 
 def kind_of(path: Path, analysis: Analysis, records: Records, watcher: Watcher) -> Kind:
     """What is done with a file."""
-    return Slides(analysis, records, watcher) if is_slide(path) else Images(analysis)
+    return Slides(analysis, records, watcher) if looks_like_a_slide(path) else Images(analysis)
 
 
 def _refuse(what: str, formats: Sequence[str], known: Any) -> None:

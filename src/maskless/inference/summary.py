@@ -66,9 +66,12 @@ class Tally:
         return self._counts[0].nuclei
 
     def rows(self, name: str, size_px: tuple[int, int], looked_at_px: float, mpp: float | None) -> list[Row]:
-        """The rows of the file called `name`, of (H, W) px, of which so many were looked at if it has no regions."""
+        """The rows of the file called `name`, of (H, W) px: of so many, if it has no regions."""
         parts = [region.within(*size_px) for region in self._regions]
-        areas = [float(shapely.union_all(parts).area) if parts else looked_at_px, *(part.area for part in parts)]
+        areas = [
+            float(shapely.union_all(parts).area) if parts else looked_at_px,
+            *(part.area for part in parts),
+        ]
         names = ["", *(region.name for region in self._regions)]
         return [
             _row(name, region, area_px, count, mpp)
@@ -93,7 +96,8 @@ class _Count:
         if "class" in nuclei:
             before = self.classes or {}
             self.classes = {
-                name: before.get(name, 0) + int((nuclei["class"] == name).sum()) for name in (POSITIVE, NEGATIVE)
+                name: before.get(name, 0) + int((nuclei["class"] == name).sum())
+                for name in (POSITIVE, NEGATIVE)
             }
 
 
@@ -124,7 +128,13 @@ def write_summary(folder: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 def _row(name: str, region: str, area_px: float, count: _Count, mpp: float | None) -> Row:
     row: Row = dict.fromkeys(COLUMNS)
-    row |= {"image": readable(name), "region": region, "mpp": mpp, "nuclei": count.nuclei, "area_px": round(area_px, 2)}
+    row |= {
+        "image": readable(name),
+        "region": region,
+        "mpp": mpp,
+        "nuclei": count.nuclei,
+        "area_px": round(area_px, 2),
+    }
     if count.nuclei:
         row["mean_nucleus_px"] = round(count.area_px / count.nuclei, 2)
     if mpp is not None:

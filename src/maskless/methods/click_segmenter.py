@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from maskless.errors import UserError
 from maskless.resizing import resized_labels
 from maskless.seams import compact
-from maskless.segmenter import MapSegmenter
+from maskless.segmenter import MapSegmenter, Seen
 
 
 class ClickSegmenter(MapSegmenter):
@@ -27,6 +27,10 @@ class ClickSegmenter(MapSegmenter):
         raise UserError(
             "this method needs a click in each nucleus: maskless evaluate takes those of a source"
         )
+
+    def look(self, image: np.ndarray, mpp: float | None = None) -> Seen:
+        """Raises UserError."""
+        raise UserError("this method needs a click in each nucleus, and there are none of a slide")
 
     def segment_clicked(
         self, image: np.ndarray, points: NDArray[np.float32], mpp: float | None = None

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,21 +16,23 @@ from maskless.data.slides import Slide
 from maskless.errors import UserError
 from maskless.inference.analysis import Analysis, labels_of, limited
 from maskless.inference.slide.assemble import assembled
-from maskless.inference.slide.nuclei import count_of
+from maskless.inference.slide.nuclei import Done, done
 from maskless.inference.slide.outputs import SlideFiles
 from maskless.inference.slide.plan import Plan, squares
 from maskless.inference.slide.watcher import Watcher
 from maskless.inference.slide.work import BlockWork, part_path
 from maskless.inference.summary import Row, Tally
 from maskless.seams import compact
+from maskless.segmenter import MapSegmenter
+from maskless.translated import Translated
 
 
 @dataclass(frozen=True)
 class SlideFound:
     """What was found on the slide called `name`: each block of `work` has its file in `folder`.
 
-    `size_px` is (H, W) of level 0, `mpp` its spacing in µm/px. `mpp_is_stated`, `regions` and `notes` are as in
-    `Analysed`.
+    `size_px` is (H, W) of level 0, `mpp` its spacing in µm/px. `mpp_is_stated`, `regions` and `notes` are as
+    in `Analysed`. `slide` says, once it is written, what the table of slides says of it.
     """
 
     name: str
@@ -39,14 +43,26 @@ class SlideFound:
     mpp_is_stated: bool
     regions: Sequence[Region] = ()
     notes: Sequence[str] = ()
+    slide: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path, stem: str, formats: Sequence[str]) -> tuple[dict[str, Path], list[Row]]:
         """Write its files into `folder`; the file of each format, and the rows of the summary."""
-        tally = Tally(self.regions)
+        start, tally = perf_counter(), Tally(self.regions)
         with SlideFiles(folder, stem, self.work.plan, formats) as files:
             for nuclei, labels, corner in self._numbered():
                 tally.add(nuclei)
                 files.add(nuclei, labels, corner)
+        parts = [done(part_path(self.folder, block)) for block in self.work.plan.blocks]
+        total = sum(
+            (part for part in parts if part), Done(seconds={"wall": 0.0, "write": perf_counter() - start})
+        )
+        self.slide.update(
+            nuclei=tally.nuclei,
+            blocks=total.blocks,
+            tissue_mm2=round(self.work.plan.tissue_mm2, 4),
+            seconds=round(total.seconds["wall"] + total.seconds["write"], 1),
+            stages=total.seconds,
+        )
         tissue_px = self.work.plan.tissue_mm2 * 1e6 / self.mpp**2
         return files.written, tally.rows(self.name, self.size_px, tissue_px, self.mpp)
 
@@ -74,9 +90,9 @@ def analysed_slide(
 ) -> SlideFound:
     """Find the nuclei of all blocks of a slide, those that have no file in `folder` yet.
 
-    With `regions_path`, of those blocks that have to do with the regions of that GeoJSON file. `core_px` is the
-    side of a block's core, px, in place of what goes best with the segmenter. Raises UserError for files that
-    cannot be read, for a slide without a scale, and for a region outside of it.
+    With `regions_path`, of those blocks that have to do with the regions of that GeoJSON file. `core_px` is
+    the side of a block's core, px, in place of what goes best with the segmenter. Raises UserError for files
+    that cannot be read, for a slide without a scale, and for a region outside of it.
     """
     with Slide.open(path, mpp=analysis.mpp) as slide:
         size_px = slide.height_px, slide.width_px
@@ -86,12 +102,12 @@ def analysed_slide(
             refuse_outside(regions_path, regions, *size_px)
         plan = Plan.of(slide, analysis.segmenter, regions, core_px)
         work = BlockWork(slide, plan, analysis.segmenter, analysis.classifier, analysis.vectors)
-        done = {block: n for block in plan.blocks if (n := count_of(part_path(folder, block))) is not None}
-        watcher.begins(path, plan, len(done), sum(done.values()))
+        before = {block: said for block in plan.blocks if (said := done(part_path(folder, block)))}
+        watcher.begins(path, plan, sum(before.values(), Done()))
         try:
             with _knowing(slide, plan, analysis):
-                for nuclei in work.blocks([block for block in plan.blocks if block not in done], folder):
-                    watcher.block(nuclei)
+                for one in work.blocks([block for block in plan.blocks if block not in before], folder):
+                    watcher.block(one)
         except UserError as error:  # which knows the block, but not the file
             raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
         watcher.ends()
@@ -101,6 +117,6 @@ def analysed_slide(
 def _knowing(slide: Slide, plan: Plan, analysis: Analysis) -> AbstractContextManager[None]:
     """Inside, all blocks are treated as parts of one slide, if that makes a difference."""
     segmenter = analysis.segmenter
-    if not plan.blocks or not hasattr(segmenter, "knowing"):
+    if not plan.blocks or not isinstance(segmenter, MapSegmenter | Translated):
         return nullcontext()
     return segmenter.knowing(squares(slide, plan, segmenter.square_px))

@@ -1,4 +1,4 @@
-"""From the files of the blocks to the nuclei of the slide: streamed, a row of blocks and the next at a time."""
+"""From the files of the blocks to the nuclei of the slide: streamed, two rows of blocks at a time."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class Owned:
 def assembled(work: BlockWork, folder: Path) -> Iterator[Owned]:
     """The nuclei of the slide from the files of all blocks in `folder`, block by block in raster order.
 
-    First come none, with all columns. Each nucleus comes once, and no pixel is of two. In memory are two rows of
-    blocks and what is made of one block. Raises UserError for a file that cannot be read.
+    First come none, with all columns. Each nucleus comes once, and no pixel is of two. In memory are two rows
+    of blocks and what is made of one block. Raises UserError for a file that cannot be read.
     """
     plan, classifier = work.plan, work.classifier
     judge = _judge(plan, folder, classifier) if classifier else None
@@ -84,17 +84,17 @@ def _seen(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _seen_columns(table: pd.DataFrame) -> list[str]:
-    return [name for name in table if str(name).startswith(SEEN.format(""))]
+    return [str(name) for name in table if str(name).startswith(SEEN.format(""))]
 
 
 def _owned(plan: Plan, found: Found, classifier: Classifier | None, judge: Judge | None) -> Owned:
     places = np.flatnonzero(found.state == STANDS)
     table = found.nuclei.table.iloc[places].reset_index(drop=True)
     lost = {int(at): found.left[int(place)] for at, place in enumerate(places) if int(place) in found.left}
-    for at, left in lost.items():  # but for a few pixels it is as it was measured
-        before = table.loc[at, "area_px"]
-        for name in ("area_px", "area_um2"):
-            table.loc[at, name] = table[name].dtype.type(table.loc[at, name] / before * len(left))
+    if lost:  # but for a few pixels they are as they were measured
+        area, um2_per_px = table["area_px"].to_numpy().copy(), plan.mpp**2
+        area[list(lost)] = [len(left) for left in lost.values()]
+        table = table.assign(area_px=area, area_um2=area * um2_per_px)
     if classifier and judge:
         score = judge(_seen(table))
         table = table.drop(columns=_seen_columns(table))

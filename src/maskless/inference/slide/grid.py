@@ -41,8 +41,8 @@ class Block(NamedTuple):
 class Grid:
     """A slide of `height_px` x `width_px` in blocks of `core_px` a side, which see `margin_px` more each way.
 
-    All are px at the scale of what is read, not beyond the slide. Cores are half open: each point of the slide
-    is in one.
+    All are px at the scale of what is read, not beyond the slide. Cores are half open: each point of the
+    slide is in one.
     """
 
     height_px: int
@@ -65,9 +65,7 @@ class Grid:
         top, left = row * self.core_px, col * self.core_px
         core = self._within(top, left, top + self.core_px, left + self.core_px)
         margin = self.margin_px
-        seen = self._within(
-            core.top - margin, core.left - margin, core.bottom + margin, core.right + margin
-        )
+        seen = self._within(core.top - margin, core.left - margin, core.bottom + margin, core.right + margin)
         return Block(row, col, core, seen)
 
     def blocks(self, wanted: NDArray[np.bool_]) -> list[Block]:
@@ -97,8 +95,8 @@ class Grid:
 def block_sides(tiling: Tiling | None) -> tuple[int, int]:
     """Core and margin, px, of blocks for a segmenter with these windows, or without any.
 
-    A block sees a whole number of the largest windows, so that no window looks at more of it than it must, and
-    all sides are multiples of the network's, so that it sees the phase that it would see in the whole.
+    A block sees a whole number of the largest windows, so that no window looks at more of it than it must,
+    and all sides are multiples of the network's, so that it sees the phase that it would see in the whole.
     """
     if tiling is None:
         return 2 * _LEAST_CORE_PX, _LEAST_MARGIN_PX

@@ -1,7 +1,7 @@
 """The nuclei that a block has found, exactly, as a small file."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class BlockNuclei:
 
     Their pixels are runs along rows, int64 (R,) each, nucleus by nucleus and in raster order within one:
     `begins` (N + 1,) says which are of which. `table` has a row each: `row` and `col` are the centroid, and
-    what else was measured. `seconds` is how long each stage of the work took.
+    what else was measured.
     """
 
     row: Ints
@@ -38,12 +38,9 @@ class BlockNuclei:
     length: Ints
     begins: Ints
     table: pd.DataFrame
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, labels: NDArray[Any], table: pd.DataFrame, corner: tuple[int, int], seconds: Mapping[str, float]
-    ) -> "BlockNuclei":
+    def of(cls, labels: NDArray[Any], table: pd.DataFrame, corner: tuple[int, int]) -> "BlockNuclei":
         """The nuclei of `labels` (h, w), whose first pixel is at `corner` of the slide.
 
         `table` has a row each, by rising id.
@@ -53,7 +50,7 @@ class BlockNuclei:
         begins = np.searchsorted(pixels.nucleus[order], np.arange(len(pixels.ids) + 1))
         moved = table.assign(row=table["row"] + corner[0], col=table["col"] + corner[1])
         rows, cols = pixels.row[order] + corner[0], pixels.col[order] + corner[1]
-        return cls(rows, cols, pixels.length[order], begins, moved, seconds)
+        return cls(rows, cols, pixels.length[order], begins, moved)
 
     def __len__(self) -> int:
         return len(self.begins) - 1
@@ -79,18 +76,22 @@ class BlockNuclei:
             _ranges(self.col[runs], length),
         )
 
-    def write(self, path: Path) -> None:
-        """Write them to a file, whole or not at all. Raises UserError if it cannot be written."""
+    def write(self, path: Path, seconds: Mapping[str, float]) -> None:
+        """Write them to a file, whole or not at all, and what each stage of the work took.
+
+        Raises UserError if it cannot be written.
+        """
         columns = pa.Table.from_pandas(self.table, preserve_index=False)
         offsets = pa.array(self.begins, pa.int32())
         for name, values in zip(_RUNS, (self.row, self.col, self.length), strict=True):
             runs = pa.ListArray.from_arrays(offsets, pa.array(values, pa.int32()))
             columns = columns.append_column(name, runs)
-        said = {_SECONDS: json.dumps(dict(self.seconds)), _NUCLEI: str(len(self))}
+        said = {_SECONDS: json.dumps(dict(seconds)), _NUCLEI: str(len(self))}
         schema = columns.schema.with_metadata({**columns.schema.metadata, **said})
-        with atomic(path) as file, pa.ipc.new_file(
-            file, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
-        ) as written:
+        with (
+            atomic(path) as file,
+            pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as written,
+        ):
             written.write_table(columns)
 
     @classmethod
@@ -104,15 +105,29 @@ class BlockNuclei:
         lists = [columns[name].combine_chunks() for name in _RUNS]
         begins = lists[0].offsets.to_numpy().astype(np.int64)
         row, col, length = (of.values.to_numpy().astype(np.int64) for of in lists)
-        seconds = json.loads(columns.schema.metadata[_SECONDS])
-        return cls(row, col, length, begins, columns.drop_columns(list(_RUNS)).to_pandas(), seconds)
+        return cls(row, col, length, begins, columns.drop_columns(list(_RUNS)).to_pandas())
 
 
-def count_of(path: Path) -> int | None:
-    """The number of nuclei in the file of a block; None if there is none that is whole."""
+@dataclass(frozen=True)
+class Done:
+    """Blocks that are done: their number, that of their nuclei, and the seconds that each stage took."""
+
+    blocks: int = 0
+    nuclei: int = 0
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def __add__(self, other: "Done") -> "Done":
+        stages = {**self.seconds, **other.seconds}
+        seconds = {name: self.seconds.get(name, 0.0) + other.seconds.get(name, 0.0) for name in stages}
+        return Done(self.blocks + other.blocks, self.nuclei + other.nuclei, seconds)
+
+
+def done(path: Path) -> Done | None:
+    """What the file of a block says; None if there is none that is whole."""
     try:
         with pa.memory_map(str(path)) as file:  # the table of contents is its end
-            return int(pa.ipc.open_file(file).schema.metadata[_NUCLEI])
+            said = pa.ipc.open_file(file).schema.metadata
+            return Done(1, int(said[_NUCLEI]), json.loads(said[_SECONDS]))
     except (OSError, pa.ArrowInvalid, KeyError):
         return None
 
@@ -137,12 +152,3 @@ def _ranges(first: Ints, length: Ints) -> Ints:
     """The whole numbers from each of `first` on, `length` of them, one range after another."""
     before = np.cumsum(length) - length
     return np.repeat(first - before, length) + np.arange(int(length.sum()))
-
-
-def seconds_of(parts: Sequence[BlockNuclei]) -> dict[str, float]:
-    """The sum of the seconds of several blocks by stage."""
-    total: dict[str, float] = {}
-    for part in parts:
-        for stage, seconds in part.seconds.items():
-            total[stage] = total.get(stage, 0.0) + seconds
-    return total

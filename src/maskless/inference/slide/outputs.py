@@ -32,9 +32,9 @@ _DECIMALS = 2
 class SlideFiles:
     """The files of a slide called `stem` in `folder`: a context manager, written as `add` is called.
 
-    NAME.ome.zarr holds the labels as a pyramid at the scale of the blocks, NAME.geojson.gz outlines for QuPath
-    in px of level 0, NAME.csv and NAME.parquet a row a nucleus, NAME_density.png where they are. `written` has
-    the file of each format after the block. Raises UserError for a file that cannot be written.
+    NAME.ome.zarr holds the labels as a pyramid at the scale of the blocks, NAME.geojson.gz outlines for
+    QuPath in px of level 0, NAME.csv and NAME.parquet a row a nucleus, NAME_density.png where they are.
+    `written` has the file of each format after the block. Raises UserError for a file that cannot be written.
     """
 
     def __init__(self, folder: Path, stem: str, plan: Plan, formats: Iterable[str]) -> None:
@@ -43,7 +43,9 @@ class SlideFiles:
         grid = plan.grid
         self._density = Density(grid.height_px, grid.width_px, plan.mpp)
         self._geojson = GeoJSONFile(self.written["geojson"], 0) if "geojson" in self.written else None
-        self._tables = {name: TableFile(self.written[name]) for name in ("csv", "parquet") if name in self.written}
+        self._tables = {
+            name: TableFile(self.written[name]) for name in ("csv", "parquet") if name in self.written
+        }
         self._pyramid = (
             LabelPyramid(self.written["labels"], grid.height_px, grid.width_px, plan.mpp)
             if "labels" in self.written

@@ -74,9 +74,7 @@ def _reach(found: Found) -> int:
 def _near_lines(found: Found, reach: int) -> NDArray[np.bool_]:
     """Which nuclei of a block are as near to a side of its core as nuclei of others can come, bool (N,)."""
     box, core = found.nuclei.boxes, np.array(found.block.core)
-    inside = (box[:, :2] >= core[:2] + reach).all(axis=1) & (box[:, 2:] <= core[2:] - reach).all(axis=1)
-    near: NDArray[np.bool_] = ~inside
-    return near
+    return np.any((box[:, :2] < core[:2] + reach) | (box[:, 2:] > core[2:] - reach), axis=1)
 
 
 @dataclass
@@ -84,8 +82,8 @@ class _Views:
     """What blocks have found near the lines between them, C views of nuclei, one a row of each array.
 
     `found` and `place` say whose it is, `depth` how far inside its core its centre lies, px, below 0 outside;
-    `centre` is the pixel of that, and `pixels` those of all, as row * width + column. `overlaps` has the number
-    of pixels that two of them share.
+    `centre` is the pixel of that, and `pixels` those of all, as row * width + column. `overlaps` has the
+    number of pixels that two of them share.
     """
 
     founds: Sequence[Found]
@@ -145,7 +143,7 @@ class _Views:
                 free = free[~np.isin(free, self.pixels[q], assume_unique=True)]
             goes = 2 * len(free) < len(self.pixels[k]) or any(self._within_each_other(k, q) for q in others)
             if not goes and not self.may_stand_alone[k]:
-                goes = not any(self.state(q) == OPEN and self._same(k, q) for q in undecided if q != k)
+                goes = not any(self.state(q) != STANDS and self._same(k, q) for q in undecided if q != k)
             self.set(k, GOES if goes else STANDS)
             if not goes:
                 standing.append(k)
@@ -174,7 +172,7 @@ def _pixels(grid: Grid, found: Found, places: Ints) -> list[Ints]:
 def _centres(
     grid: Grid, found: Found, places: Ints, looked_at: Collection[tuple[int, int]]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], Ints]:
-    """Of some nuclei of a block: the depth, whether it may stand without another's word, the centre's pixel."""
+    """Of some nuclei of a block the depth, whether it may stand without another's word, and the centre."""
     table, core = found.nuclei.table, found.block.core
     row, col = (table[name].to_numpy()[places] + 0.5 for name in ("row", "col"))
     # The slide's border is no line between blocks.
@@ -185,7 +183,9 @@ def _centres(
         (core.right < grid.width_px, core.right - col),
     )
     depth = np.min([np.where(inner, gap, np.inf) for inner, gap in sides], axis=0)
-    owners = zip((row // grid.core_px).astype(int).tolist(), (col // grid.core_px).astype(int).tolist(), strict=True)
+    owners = zip(
+        (row // grid.core_px).astype(int).tolist(), (col // grid.core_px).astype(int).tolist(), strict=True
+    )
     own = (found.block.row, found.block.col)
     alone = np.array([owner == own or owner not in looked_at for owner in owners], dtype=bool)
     return depth, alone, row.astype(np.int64) * grid.width_px + col.astype(np.int64)
@@ -204,7 +204,10 @@ def _overlaps(found: Ints, pixels: Sequence[Ints]) -> dict[tuple[int, int], int]
         same = pixel[away:] == pixel[:-away]
         pairs.append(view[:-away][same] * len(pixels) + view[away:][same])
     codes, common = np.unique(np.concatenate(pairs), return_counts=True)
-    return {(int(code) // len(pixels), int(code) % len(pixels)): int(n) for code, n in zip(codes, common, strict=True)}
+    return {
+        (int(code) // len(pixels), int(code) % len(pixels)): int(n)
+        for code, n in zip(codes, common, strict=True)
+    }
 
 
 def _holds(pixels: Ints, pixel: int) -> bool:

@@ -13,6 +13,7 @@ from maskless.data.tissue import tissue_mask
 from maskless.inference.slide.grid import Block, Grid, block_sides
 from maskless.segmenter import Segmenter
 from maskless.translated import Translated
+from maskless.windows import Tiling
 
 #: The longer side of the picture that tissue is looked for on.
 THUMBNAIL_PX = 2048
@@ -24,8 +25,8 @@ SQUARES = 16
 class Plan:
     """`mpp` is the spacing that blocks are read at, µm/px; `scale` how many px of level 0 a px of theirs is.
 
-    `blocks` are those with tissue (of the regions, if there are any), `tissue` is where that is, bool (h, w), of
-    `thumbnail`, RGB uint8 (h, w, 3), and `tissue_mm2` how much.
+    `blocks` are those with tissue (of the regions, if there are any), `tissue` is where that is, bool (h, w),
+    of `thumbnail`, RGB uint8 (h, w, 3), and `tissue_mm2` how much.
     """
 
     mpp: float
@@ -40,7 +41,7 @@ class Plan:
     def of(
         cls, slide: Slide, segmenter: Segmenter, regions: Sequence[Region] = (), core_px: int | None = None
     ) -> "Plan":
-        """What a segmenter has to do on a slide. `core_px` is the side of a block's core in place of its own."""
+        """What a segmenter has to do on a slide, in blocks with cores of `core_px`, or of its own choice."""
         wanted = getattr(segmenter, "mpp", None)
         mpp = slide.stored_mpp(wanted) if wanted else slide.mpp
         scale = mpp / slide.mpp
@@ -56,9 +57,10 @@ class Plan:
 
 
 def squares(slide: Slide, plan: Plan, side_px: int) -> NDArray[np.uint8]:
-    """What the tissue of a slide is known by: up to SQUARES of it, evenly spread, uint8 (N, side_px, side_px, 3).
+    """What the tissue of a slide is known by: up to SQUARES of it, evenly spread.
 
-    They are at the spacing of the blocks. Of a slide without tissue, the one in its middle.
+    They are at the spacing of the blocks, uint8 (N, side_px, side_px, 3). Of a slide without tissue it is the
+    one in its middle.
     """
     found = np.argwhere(plan.tissue)
     places = found[np.linspace(0, len(found) - 1, min(SQUARES, len(found))).round().astype(int)]
@@ -68,13 +70,16 @@ def squares(slide: Slide, plan: Plan, side_px: int) -> NDArray[np.uint8]:
     half = side_px * plan.scale / 2
     most = slide.height_px - 2 * half, slide.width_px - 2 * half
     corners = [
-        [round(max(0.0, min((at + 0.5) * per - half, end))) for at, per, end in zip(place, per_px, most, strict=True)]
+        [
+            round(max(0.0, min((at + 0.5) * per - half, end)))
+            for at, per, end in zip(place, per_px, most, strict=True)
+        ]
         for place in places
     ]
     return np.stack([slide.read(left, top, side_px, side_px, plan.mpp) for top, left in corners])
 
 
-def _tiling(segmenter: Segmenter) -> object:
+def _tiling(segmenter: Segmenter) -> Tiling | None:
     """The windows of a segmenter, if it has any."""
     last = segmenter.then if isinstance(segmenter, Translated) else segmenter
     return getattr(last, "tiling", None)

@@ -3,21 +3,34 @@
 from pathlib import Path
 from typing import Protocol
 
+from maskless.inference.slide.nuclei import Done
 from maskless.inference.slide.plan import Plan
 
 
 class Watcher(Protocol):
-    """Told of the work on a slide, block by block. This one says nothing."""
+    """Is told of the work on a slide, block by block."""
 
-    def begins(self, path: Path, plan: Plan, done: int, nuclei: int) -> None:
-        """A slide with that plan, of whose blocks so many were done before, with so many nuclei."""
+    def begins(self, path: Path, plan: Plan, done: Done) -> None:
+        """A slide with that plan, of whose blocks some may be done already."""
+        ...
 
-    def block(self, nuclei: int) -> None:
-        """One more block, with so many nuclei."""
+    def block(self, done: Done) -> None:
+        """One more block."""
+        ...
 
     def ends(self) -> None:
         """All its blocks are done."""
+        ...
 
 
 class Silent(Watcher):
-    """Says nothing."""
+    """Does nothing with it."""
+
+    def begins(self, path: Path, plan: Plan, done: Done) -> None:
+        """See `Watcher`."""
+
+    def block(self, done: Done) -> None:
+        """See `Watcher`."""
+
+    def ends(self) -> None:
+        """See `Watcher`."""

@@ -16,7 +16,7 @@ from maskless.classify import Classifier
 from maskless.data.slides import Slide
 from maskless.inference.evidence import evidence
 from maskless.inference.slide.grid import Block
-from maskless.inference.slide.nuclei import BlockNuclei, kept
+from maskless.inference.slide.nuclei import BlockNuclei, Done, kept
 from maskless.inference.slide.plan import Plan
 from maskless.measure import measured
 from maskless.segmenter import MapSegmenter, Segmenter
@@ -52,8 +52,8 @@ class BlockWork:
     vectors: str = "H-E-DAB"
     _last: float = field(default_factory=perf_counter)
 
-    def blocks(self, blocks: Sequence[Block], folder: Path) -> Iterator[int]:
-        """Find the nuclei of each block, and write its file into `folder`; then the number of its nuclei."""
+    def blocks(self, blocks: Sequence[Block], folder: Path) -> Iterator[Done]:
+        """Find the nuclei of each block, and write its file into `folder`; then what it says of itself."""
         self._last = perf_counter()
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as grouper:
             read = ahead(reader, self._read, blocks, _WAITING)
@@ -64,9 +64,11 @@ class BlockWork:
         """None, with all columns."""
         labels, pixel = np.zeros((1, 1), np.int32), np.zeros((1, 1, 3), np.uint8)
         looked_at = labels.astype(np.float32) if self.classifier and self.classifier.map else pixel
-        return BlockNuclei.of(labels, self._table(pixel, labels, looked_at), (0, 0), {})
+        return BlockNuclei.of(labels, self._table(pixel, labels, looked_at), (0, 0))
 
-    def _table(self, image: NDArray[np.uint8], labels: NDArray[Any], looked_at: NDArray[Any] | None) -> pd.DataFrame:
+    def _table(
+        self, image: NDArray[np.uint8], labels: NDArray[Any], looked_at: NDArray[Any] | None
+    ) -> pd.DataFrame:
         """A row a nucleus, without ids: what was measured, and what the classifier has seen."""
         table = measured(image, labels, self.plan.mpp, self.vectors).drop(columns="id")
         if self.classifier is None or looked_at is None:
@@ -84,22 +86,27 @@ class BlockWork:
     def _look(self, block: Block, image: NDArray[np.uint8], reading: float) -> _Looked:
         start = perf_counter()
         mpp = self.plan.mpp
-        in_halves = isinstance(self.segmenter, MapSegmenter | Translated)
-        seen = self.segmenter.look(image, mpp) if in_halves else self.segmenter.segment(image, mpp)
+        seen = _halves(self.segmenter)[0](image, mpp)
         looked_at = evidence(self.classifier, self.segmenter, image, mpp) if self.classifier else None
         return _Looked(block, image, seen, looked_at, {"read": reading, "network": perf_counter() - start})
 
-    def _find(self, looked: _Looked, folder: Path) -> int:
+    def _find(self, looked: _Looked, folder: Path) -> Done:
         start = perf_counter()
         block, image, seen, looked_at, seconds = looked
-        in_halves = isinstance(self.segmenter, MapSegmenter | Translated)
-        labels = kept(self.segmenter.find(seen) if in_halves else seen, block)
+        labels = kept(_halves(self.segmenter)[1](seen), block)
         table = self._table(image, labels, looked_at)
         now = perf_counter()
         seconds |= {"group": now - start, "wall": now - self._last}
         self._last = now
-        BlockNuclei.of(labels, table, block.seen[:2], seconds).write(part_path(folder, block))
-        return len(table)
+        BlockNuclei.of(labels, table, block.seen[:2]).write(part_path(folder, block), seconds)
+        return Done(1, len(table), seconds)
+
+
+def _halves(segmenter: Segmenter) -> tuple[Callable[..., Any], Callable[[Any], NDArray[np.int32]]]:
+    """What a segmenter does first, and what it makes of that; one that is no two halves does all first."""
+    if isinstance(segmenter, MapSegmenter | Translated):
+        return segmenter.look, segmenter.find
+    return segmenter.segment, lambda labels: labels
 
 
 def part_path(folder: Path, block: Block) -> Path:

@@ -1,0 +1,38 @@
+"""The table of slides: which are done, which failed and why, and what they took."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from maskless.atomic import write_atomically
+
+SLIDES = "slides.csv"
+COLUMNS = ("slide", "state", "why", "nuclei", "blocks", "tissue_mm2", "seconds")
+_NOTES = "slides"
+
+
+def note_slide(hidden: Path, stem: str, row: Mapping[str, Any]) -> None:
+    """Keep the row of a slide in the hidden folder of an output. Raises UserError if it cannot be written."""
+    (hidden / _NOTES).mkdir(parents=True, exist_ok=True)
+    write_atomically(hidden / _NOTES / f"{stem}.json", json.dumps(dict(row), sort_keys=True).encode())
+
+
+def write_slides_table(output: Path, hidden: Path) -> Path | None:
+    """Write slides.csv, a row for each slide of the output folder, by name; None if there are none.
+
+    The jobs of a sweep may each do so: the last has all rows. Raises UserError if it cannot be written.
+    """
+    notes = sorted((hidden / _NOTES).glob("*.json"))
+    if not notes:
+        return None
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    for note in notes:
+        row = json.loads(note.read_text(encoding="utf-8"))
+        writer.writerow({"state": "failed" if row["why"] else "done", **row})
+    write_atomically(output / SLIDES, text.getvalue().encode())
+    return output / SLIDES
