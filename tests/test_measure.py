@@ -179,7 +179,15 @@ def test_what_does_not_fit():
         measured(grey((10, 11)), np.ones((11, 10), np.int32))
     with pytest.raises(ValueError, match="a label map is"):
         measured(grey((10, 11)), np.ones((10, 11)))
-    with pytest.raises(UserError, match="there are no stains 'HE' to measure; did you mean 'H-E'"):
+    with pytest.raises(UserError, match="stains=HE are no stains that are known; did you mean 'H-E'"):
         measured(grey((10, 11)), np.ones((10, 11), np.int32), vectors="HE")
     with pytest.raises(ValueError, match="a label map is"):
         NucleusPixels(np.ones((3, 3, 3), np.int32))
+
+
+def test_stains_of_your_own_have_columns_of_their_names() -> None:
+    image = np.full((8, 8, 3), (120, 60, 140), np.uint8)
+    own = {"alkaline phosphatase": [0.1, 0.9, 0.3], "blue": [0.7, 0.6, 0.2]}
+    table = measured(image, np.ones((8, 8), np.int32), vectors=own)
+    assert list(table)[-2:] == ["alkaline phosphatase_mean", "blue_mean"]
+    assert table.iloc[0, -2:].tolist() == pytest.approx(stains(image, own)[0, 0, :2].tolist(), abs=1e-5)

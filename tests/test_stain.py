@@ -75,3 +75,35 @@ def test_luminance_of_known_colours() -> None:
     result = luminance(colours)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, [[0, 1, 0.299, 0.587, 0.114]], atol=1e-6)
+
+
+def test_own_stains_are_those_of_their_names_whatever_their_length() -> None:
+    image = random_image()
+    own = {"haematoxylin": [6.5, 7.0, 2.9], "dab": [0.27, 0.57, 0.78]}
+    h, dab = (np.linalg.norm(row) for row in VECTORS["H-DAB"][:2])
+    wanted = stains(image, "H-DAB")[..., :2] * (h, dab)
+    np.testing.assert_allclose(stains(image, own)[..., :2], wanted, atol=1e-5)
+    three = {**own, "eosin": [0.07, 0.99, 0.11]}
+    np.testing.assert_array_equal(recombine(stains(image, three), three), image)
+
+
+def test_a_pixel_of_one_own_stain_alone_has_none_of_the_other() -> None:
+    red, green = {"a": [0.2, 0.8, 0.4]}, {"b": [0.7, 0.2, 0.3]}
+    pixel = recombine(np.array([[[0.9, 0, 0]]]), {**red, **green})
+    np.testing.assert_allclose(stains(pixel, {**red, **green}), [[[0.9, 0, 0]]], atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"a": [1, 0, 0]}, "must be two or three stains"),
+        ({"a": [1, 0, 0], "b": [0, 1]}, "must be two or three stains"),
+        ({"a": [1, 0, 0], "b": "dab"}, "must be two or three stains"),
+        ({"a": [1, 0, 0], "b": [0, 0, 0]}, "must be two or three stains"),
+        ({"a": [0.5, 0.5, 0.5], "b": [0.5, 0.5, 0.51]}, "too much alike"),
+        ({"a": [1, 0, 0], "b": [0, 1, 0], "c": [1, 1, 0]}, "too much alike"),
+    ],
+)
+def test_own_stains_that_cannot_be_told_apart_are_refused(own: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        stains(random_image(), own)

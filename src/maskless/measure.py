@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskless.errors import UserError, did_you_mean
 from maskless.nucleus_pixels import NucleusPixels
-from maskless.stain import stains
+from maskless.stain import Vectors, stain_matrix, stains
 
 #: Columns of the stain vectors' rows; what two stains do not explain is no stain, and is left out.
 STAINS = {
@@ -24,7 +24,7 @@ _LINES = (((0, 1), 1.0), ((1, 0), 1.0), ((1, 1), np.sqrt(0.5)), ((1, -1), np.sqr
 
 
 def measured(
-    image: NDArray[np.uint8], instances: NDArray[Any], mpp: float | None = None, vectors: str = "H-E-DAB"
+    image: NDArray[np.uint8], instances: NDArray[Any], mpp: float | None = None, vectors: Vectors = "H-E-DAB"
 ) -> pd.DataFrame:
     """Measurements of the nuclei of `instances` (H, W), integers, 0 = background: a row each, by rising id.
 
@@ -40,15 +40,15 @@ def measured(
       ellipse, 0 (circle) to 1 (line);
     - `solidity`: area over that of the convex hull of the pixels, as unit squares; above 0, at most 1;
     - `circularity`: 4 pi area / perimeter², at most 1, which is a disk;
-    - one or two for each stain of `vectors` (a name in `STAINS`), the mean density of the stain over the
-      nucleus, in decimal optical density along its vector (see `stain.stains`); negative where the colours
-      are outside what the stains can mix.
+    - one for each stain of `vectors` (a name in `STAINS`, or stains of your own as in `stain.stain_matrix`,
+      whose columns are NAME_mean), the mean density of the stain over the nucleus, in decimal optical
+      density along its vector (see `stain.stains`); negative where the colours are outside what the stains
+      can mix.
 
     A nucleus in several pieces is measured as one. Raises UserError for stains that are not known, ValueError
     if the shapes do not fit.
     """
-    if vectors not in STAINS:
-        raise UserError(f"there are no stains {vectors!r} to measure{did_you_mean(vectors, STAINS)}")
+    columns = stain_columns(vectors)
     pixels = NucleusPixels(instances)
     area = pixels.area_px.astype(np.float64)
     row, col, major, minor = _ellipses(pixels, area)
@@ -66,8 +66,18 @@ def measured(
         "solidity": area / _hull_areas(pixels),
         "circularity": np.minimum(4 * np.pi * area / perimeter**2, 1),
     }
-    density = pixels.mean(image, lambda rgb: stains(rgb, vectors)[..., : len(STAINS[vectors])])
-    return pd.DataFrame(table | dict(zip(STAINS[vectors], density.T, strict=True)))
+    density = pixels.mean(image, lambda rgb: stains(rgb, vectors)[..., : len(columns)])
+    return pd.DataFrame(table | dict(zip(columns, density.T, strict=True)))
+
+
+def stain_columns(vectors: Vectors) -> tuple[str, ...]:
+    """The columns of stains that are measured. Raises UserError for stains that are not known or unfit."""
+    if isinstance(vectors, str):
+        if vectors not in STAINS:
+            raise UserError(f"stains={vectors} are no stains that are known{did_you_mean(vectors, STAINS)}")
+        return STAINS[vectors]
+    stain_matrix(vectors)
+    return tuple(f"{name}_mean" for name in vectors)
 
 
 def _ellipses(pixels: NucleusPixels, area: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

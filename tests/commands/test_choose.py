@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from maskless.commands import choose
+from maskless.commands import patches as patches_module
 from maskless.data.readers.synthetic import Synthetic
 from maskless.networks.resnet18 import LAYERS
 from maskless.networks.resnet_unet import ResNetEncoder
@@ -155,8 +156,8 @@ def test_no_more_than_a_batch_of_images_is_held(cli, patches, colours, tmp_path,
         most.append(len(alive))
         return image
 
-    read_image: Callable[[Path], NDArray[np.uint8]] = choose.read_image
-    monkeypatch.setattr(choose, "read_image", read)
+    read_image: Callable[[Path], NDArray[np.uint8]] = patches_module.read_image
+    monkeypatch.setattr("maskless.commands.patches.read_image", read)
     monkeypatch.setattr(choose, "_BATCH", 5)
     chosen(cli, patches, tmp_path / "out")
     assert len(most) == 38

@@ -14,9 +14,12 @@ from ihc_layouts import write_deepliif, write_ki67_breast, write_ki67_net
 from layouts import write_folder, write_multiorgan
 from lyon19_files import write_lyon19, write_nuclick
 from pannuke_files import write_pannuke
+from slide_files import disc_image, write_aperio
 
 from maskless.build import resolve
 from maskless.cli import main
+from maskless.data.readers.slides import Slides
+from maskless.data.tile_index import index_slide
 from maskless.paths import CONF
 from maskless.pretrained.catalogue import MODELS
 from maskless.signals import Role, Signal, fills, with_derived
@@ -87,9 +90,19 @@ def data(tmp_path_factory) -> Path:
     write_warwick_her2(root / "warwick_her2")
     write_lyon19(root / "lyon19")
     write_nuclick(root / "lyon19_nuclick", times=4)
+    write_slide(root / "slides")
     write_folder(root / "labelled", ["a", "b", "c"])
     write_folder(root / "images alone", ["a", "b", "c"], labelled=False)
     return root
+
+
+def write_slide(folder: Path) -> None:
+    """A slide and its index, large enough for a tile at 10x."""
+    folder.mkdir()
+    write_aperio(folder / "a.svs", disc_image(1000, 1000, 0.25, [(60, 80)], 12))
+    source = Slides(folder)
+    source.index.mkdir()
+    index_slide(source.slides["a"], source.tiling, source.index)
 
 
 def words_of(dataset: str, data: Path) -> list[str]:

@@ -38,9 +38,19 @@ def build_method(config: Config) -> "Stage":
     from maskless.loading import build_stage
 
     spec = config.get("method")
+    if spec and (like := (spec.get("colour") or {}).pop("like", None)):
+        spec["colour"].update(_colours_of(Path(like)))
     if not spec:
         raise UserError("name a method (method=threshold), a run (run=runs/...) or a model (model=NAME)")
     return build_stage(spec, config["trust"])
+
+
+def _colours_of(image: Path) -> dict[str, list[float]]:
+    """The statistics of an image that Reinhard's transfer takes, for the run to keep."""
+    from maskless.data.images import read_image
+    from maskless.reinhard import lab_statistics
+
+    return {name: list(values) for name, values in lab_statistics(read_image(image))._asdict().items()}
 
 
 def build_sources(config: Config) -> dict[Role, Source]:

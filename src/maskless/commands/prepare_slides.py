@@ -17,8 +17,7 @@ from maskless.atomic import write_atomically
 from maskless.commands.compose import Config
 from maskless.commands.progress import tracked
 from maskless.data.readers.slides import Slides
-from maskless.data.slide_table import SlideFile
-from maskless.data.tile_index import Indexed, Tiling, index_slide
+from maskless.data.tile_index import Indexed, index_or_why
 from maskless.errors import PartlyDone, UserError
 
 SUMMARY = "index.csv"
@@ -63,12 +62,12 @@ def _indexed(source: Slides, processes: int | None) -> Iterator[tuple[str, Index
     workers = min(processes or os.cpu_count() or 1, len(slides))
     if workers < 2:
         for slide in slides:
-            yield slide.name, _tried(slide, source.tiling, source.index)
+            yield slide.name, index_or_why(slide, source.tiling, source.index)
         return
     # Not forked: this process has threads, of the progress bar.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context) as pool:
-        tasks = {pool.submit(_tried, slide, source.tiling, source.index): slide for slide in slides}
+        tasks = {pool.submit(index_or_why, slide, source.tiling, source.index): slide for slide in slides}
         try:
             for task in as_completed(tasks):
                 yield tasks[task].name, task.result()
@@ -79,13 +78,6 @@ def _indexed(source: Slides, processes: int | None) -> Iterator[tuple[str, Index
             ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _tried(slide: SlideFile, tiling: Tiling, folder: Path) -> Indexed | str:
-    try:
-        return index_slide(slide, tiling, folder)
-    except UserError as error:
-        return str(error)
 
 
 def _write_summary(file: Path, found: Mapping[str, Indexed | str]) -> None:

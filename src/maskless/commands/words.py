@@ -23,7 +23,7 @@ STAGES = {"spn": "method.spn", "attention": "method.before"}
 #: Keys whose values are paths, beside all that end as `PATH_ENDS`; and choose's regular expression.
 PATHS = {"input", "output", "run", "model", "translator", "segmenter", "resume", "region", "data_root"}
 PATHS |= {"runs_dir", "weights", "group"}
-PATH_ENDS = (".path", ".weights", ".index", ".table")
+PATH_ENDS = (".path", ".weights", ".index", ".table", ".like")
 #: Where studies are: a folder each, below the working folder.
 STUDIES = Path("experiments")
 #: Hydra's flags that we pass on, with the values they take; help and version are ours.

@@ -38,7 +38,7 @@ class Slide:
         self.width_px, self.height_px = levels.sizes_px[0]
         self._levels = levels
         #: Of each level, how many px of level 0 a px is wide and high.
-        self._steps = [(self.width_px / width, self.height_px / height) for width, height in levels.sizes_px]
+        self._steps = [_steps_of(levels.sizes_px[0], size) for size in levels.sizes_px]
 
     @classmethod
     def open(cls, path: str | Path, mpp: float | None = None, power: float | None = None) -> Self:
@@ -162,6 +162,18 @@ class Slide:
             inside = self._levels.read(level, left, top, right - left, bottom - top)
             canvas[top - y : bottom - y, left - x : right - x] = inside
         return canvas
+
+
+def _steps_of(finest: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
+    """How many px of the finest level a px of a level of this (width, height) is wide and high.
+
+    A whole number wherever the sizes allow it: scanners average whole blocks, and drop what is left at the
+    edge or fill it up.
+    """
+    times = round(finest[0] / size[0])
+    if all(part in (whole // times, -(-whole // times)) for whole, part in zip(finest, size, strict=True)):
+        return float(times), float(times)
+    return finest[0] / size[0], finest[1] / size[1]
 
 
 def _scale(path: Path, levels: Levels, mpp: float | None, power: float | None) -> tuple[float, float]:

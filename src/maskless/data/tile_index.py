@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ from numpy.typing import NDArray
 from maskless.atomic import atomic, write_atomically
 from maskless.data.slide_table import TABLE, SlideFile
 from maskless.data.slides import Slide, UnknownSpacing
+from maskless.data.tile_picture import tile_picture
 from maskless.data.tissue import tissue_mask
 from maskless.errors import UserError
-from maskless.resizing import resized
 from maskless.spacing import same_spacing
 
 SCHEMA = pa.schema(
@@ -35,13 +37,9 @@ SCHEMA = pa.schema(
 MOST_ENLARGED = 1.15
 
 _MASK_MPP, _MASK_PX = 8.0, (1024, 4096)  # of the picture that tissue is sought on, and its longer side
-_PICTURE_PX = 1600  # of the drawn one
-_PART_PX = 128
+_PART_PX = 16  # of what is given up of a damaged one
 _HASHED_BYTES = 2**20
 _KEY = b"maskless"
-#: Outlines of tiles, from the lowest power on, RGB.
-_COLOURS = ((20, 90, 220), (0, 140, 60), (230, 120, 0), (180, 0, 120))
-_LEAST_OUTLINE_PX = 5
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def index_slide(slide: SlideFile, tiling: Tiling, folder: Path) -> Indexed:
     Raises UserError for a slide that cannot be opened or has none of the powers.
     """
     table, asked = folder / f"{slide.name}.parquet", asked_of(slide, tiling)
-    if (about := about_index(table)) and about["asked"] == asked:
+    if (about := about_index(table)) and serves(about["asked"], asked):
         return Indexed(**about["found"])
     with opened_slide(slide) as opened:
         left_out: list[str] = []
@@ -101,7 +99,7 @@ def index_slide(slide: SlideFile, tiling: Tiling, folder: Path) -> Indexed:
         slide.name, opened.width_px, opened.height_px, opened.mpp, opened.power, round(float(mask.mean()), 4),
         {f"{power:g}": tiles.num_rows for power, tiles in kept.items()}, left_out,
     )  # fmt: skip
-    write_atomically(folder / f"{slide.name}.png", _png(_drawn(thumbnail, opened, kept)))
+    write_atomically(folder / f"{slide.name}.png", tile_picture(thumbnail, opened, kept))
     rows = pa.concat_tables(kept.values())
     name = pa.array([slide.name] * rows.num_rows, pa.string())
     rows = rows.add_column(0, "slide", name).cast(SCHEMA)
@@ -109,6 +107,12 @@ def index_slide(slide: SlideFile, tiling: Tiling, folder: Path) -> Indexed:
     with atomic(table) as file:
         pq.write_table(rows.replace_schema_metadata({_KEY: head}), file, compression="zstd")
     return found
+
+
+def serves(had: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether an index made for what was asked then has what is asked now: decoded tiles are tiles, too."""
+    verified = had.get("verify", False) or not asked["verify"]
+    return verified and {**had, "verify": None} == {**asked, "verify": None}
 
 
 def opened_slide(slide: SlideFile) -> Slide:
@@ -120,6 +124,14 @@ def opened_slide(slide: SlideFile) -> Slide:
             f"{slide.path} states neither µm/px nor objective power: give it a row in a {TABLE} beside it "
             "with the columns slide and mpp or power, or dataset.mpp=... for all such slides"
         ) from error
+
+
+def index_or_why(slide: SlideFile, tiling: Tiling, folder: Path) -> Indexed | str:
+    """What `index_slide` gives, or the sentence that it raises."""
+    try:
+        return index_slide(slide, tiling, folder)
+    except UserError as error:
+        return str(error)
 
 
 def about_index(table: Path) -> dict[str, Any] | None:
@@ -200,24 +212,42 @@ def _between(table: NDArray[Any], places: NDArray[Any]) -> NDArray[Any]:
 
 
 def _thumbnail(slide: Slide, left_out: list[str]) -> NDArray[np.uint8]:
-    """A picture of the whole slide, white where it cannot be decoded."""
+    """A picture of the whole slide, white where it cannot be decoded, of which the first place is said.
+
+    Raises UserError if nothing can be.
+    """
     longer = max(slide.width_px, slide.height_px)
     max_px = int(np.clip(longer * slide.mpp / _MASK_MPP, *_MASK_PX))
     try:
         return slide.thumbnail(max_px)
-    except UserError:
-        pass
+    except UserError as error:
+        why = error
     step = max(1.0, longer / max_px)
     canvas = np.full((round(slide.height_px / step), round(slide.width_px / step), 3), 255, np.uint8)
-    for top in range(0, canvas.shape[0], _PART_PX):
-        for left in range(0, canvas.shape[1], _PART_PX):
-            part = canvas[top : top + _PART_PX, left : left + _PART_PX]
-            x, y = round(left * step), round(top * step)
-            try:
-                part[:] = slide.read(x, y, part.shape[1], part.shape[0], slide.mpp * step)
-            except UserError as error:
-                left_out.append(str(error))
+    if not _fill(canvas, slide, step, 0, 0):
+        raise why
+    left_out.append(str(why))
     return canvas
+
+
+def _fill(canvas: NDArray[np.uint8], slide: Slide, step: float, left: int, top: int) -> bool:
+    """Read a part of a picture, quarter by quarter where it cannot be decoded; whether any of it was."""
+    height, width = canvas.shape[:2]
+    if not height or not width:
+        return False
+    try:
+        canvas[:] = slide.read(round(left * step), round(top * step), width, height, slide.mpp * step)
+    except UserError:
+        if max(height, width) <= _PART_PX:
+            return False
+        y, x = height // 2, width // 2
+        quarters = product((slice(0, y), slice(y, None)), (slice(0, x), slice(x, None)))
+        decoded = [
+            _fill(canvas[rows, columns], slide, step, left + columns.start, top + rows.start)
+            for rows, columns in quarters
+        ]
+        return any(decoded)
+    return True
 
 
 def _decoded(slide: Slide, tiles: pa.Table, tiling: Tiling, left_out: list[str]) -> pa.Table:
@@ -231,26 +261,3 @@ def _decoded(slide: Slide, tiles: pa.Table, tiling: Tiling, left_out: list[str])
             fine[k] = False
             left_out.append(str(error))
     return tiles.filter(pa.array(fine))
-
-
-def _drawn(thumbnail: NDArray[np.uint8], slide: Slide, kept: dict[float, pa.Table]) -> NDArray[np.uint8]:
-    """The slide, paler where no tile is kept, with the outlines of tiles that are not too small to see."""
-    scale = min(1.0, _PICTURE_PX / max(thumbnail.shape))
-    picture = resized(thumbnail, tuple(max(1, round(side * scale)) for side in thumbnail.shape[:2]))
-    per_px = picture.shape[1] / slide.width_px
-    inside = np.zeros(picture.shape[:2], bool)
-    outlines = picture.copy()
-    for (power, tiles), colour in zip(kept.items(), _COLOURS * len(kept), strict=False):
-        side = tiles["size"].to_numpy() * slide.stored_mpp(10 / power) / slide.mpp * per_px
-        left, top = (tiles[key].to_numpy() * per_px for key in ("x", "y"))
-        boxes = np.rint(np.stack([left, top, left + side, top + side], axis=1)).astype(int)
-        for x0, y0, x1, y1 in boxes:
-            inside[y0:y1, x0:x1] = True
-            if x1 - x0 >= _LEAST_OUTLINE_PX:
-                cv2.rectangle(outlines, (int(x0), int(y0)), (int(x1) - 1, int(y1) - 1), colour, 1)
-    pale = (picture // 3 + 170).astype(np.uint8)
-    return np.where(inside[..., None], outlines, pale)
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    return cv2.imencode(".png", picture[..., ::-1])[1].tobytes()

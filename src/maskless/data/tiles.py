@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from maskless.data.slides import Slide
 from maskless.signals import Item
 
-#: Slides that a process holds open at once; OpenSlide keeps 32 MiB decoded of each.
+#: Slides that a process holds open at once.
 OPEN_SLIDES = 16
 
 
@@ -64,7 +64,8 @@ def read_tiles(tables: Mapping[Item, Path], powers: Sequence[float]) -> dict[flo
     """The tiles at each of `powers`, of the index of each slide, in their order."""
     columns: dict[float, list[tuple[NDArray[np.int32], ...]]] = {power: [] for power in powers}
     for number, table in enumerate(tables.values()):
-        rows = pq.read_table(table, columns=["x", "y", "power"], memory_map=True)
+        with pq.ParquetFile(table, memory_map=True) as file:
+            rows = file.read(["x", "y", "power"], use_threads=False)
         of_power = rows["power"].to_numpy()
         for power, parts in columns.items():
             chosen = of_power == np.float32(power)

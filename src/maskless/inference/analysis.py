@@ -17,6 +17,7 @@ from maskless.errors import UserError
 from maskless.inference.evidence import evidence
 from maskless.measure import measured
 from maskless.segmenter import MapSegmenter, Segmenter
+from maskless.stain import Vectors
 from maskless.translated import Translated
 
 
@@ -45,13 +46,13 @@ class Analysis:
     """What is done with each image.
 
     `mpp` is the pixel spacing of all of them in µm/px; without it that which a file states is taken.
-    `vectors` names the stains to measure (`measure.STAINS`). `steps` asks for what led to the instances.
+    `vectors` are the stains to measure (`measured`). `steps` asks for what led to the instances.
     """
 
     segmenter: Segmenter
     mpp: float | None = None
     classifier: Classifier | None = None
-    vectors: str = "H-E-DAB"
+    vectors: Vectors = "H-E-DAB"
     steps: bool = False
 
     def of(self, path: Path, regions_path: Path | None = None) -> Analysed:

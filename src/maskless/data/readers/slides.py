@@ -9,7 +9,7 @@ from maskless.data.checks import problem_of
 from maskless.data.slide_table import SlideFile, slide_files
 from maskless.data.slides import Slide
 from maskless.data.source import Source, Split, Undecodable
-from maskless.data.tile_index import Tiling, about_index, asked_of, opened_slide
+from maskless.data.tile_index import Tiling, about_index, asked_of, opened_slide, serves
 from maskless.data.tiles import OpenSlides, Tiles, place_of, read_tiles
 from maskless.errors import UserError
 from maskless.signals import Item, Sample, Signal
@@ -159,7 +159,7 @@ class Slides(Source):
             f"{self.slides[name].path} has changed since it was indexed, or was indexed with other numbers: "
             "maskless prepare again"
             for name, about in self._indexed.items()
-            if about["asked"] != asked_of(self.slides[name], self.tiling)
+            if not serves(about["asked"], {**asked_of(self.slides[name], self.tiling), "verify": False})
         ]
 
     def extra(self) -> list[str]:
