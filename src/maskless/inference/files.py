@@ -55,8 +55,8 @@ def predict_files(
     """Analyse one file after another, and write its `formats` into `output`.
 
     They are those of `outputs.FORMATS` for an image, of `slide.outputs.SLIDE_FORMATS` for a whole slide, and
-    the usual ones of either for None. Where `spacings` has one of a file, µm/px, it takes the place of the analysis's.
-    `watcher` is told how far a slide is.
+    the usual ones of either for None. Where `spacings` has one of a file, µm/px, it takes the place of the
+    analysis's. `watcher` is told how far a slide is.
 
     A file that is done is passed over, if it and its regions have the content that they had, and `settings`,
     plain values that say all that the result depends on, are what they were. `region` is the GeoJSON file of
@@ -73,9 +73,8 @@ def predict_files(
         said = "" if mpp is None else f", at {mpp} µm/px"
         one = _predicted(own, path, said, records, formats, settings, region, watcher or Silent())
         if (one.slide or one.problem) and looks_like_a_slide(path):
-            note_slide(
-                records.folder, path.stem, {"slide": readable(path.name), "why": one.problem, **one.slide}
-            )
+            row = {"slide": readable(path.name), "why": one.problem, **one.slide}
+            note_slide(output, records.folder, path.stem, row)
         yield one
 
 
@@ -89,7 +88,7 @@ def _predicted(
     region: Path | None,
     watcher: Watcher,
 ) -> Predicted:
-    """One file, of which something is `said`; UserError if nothing can be written, all else goes with the file."""
+    """One file, with what is `said` of it. UserError if nothing can be written; all else goes with the file."""
     stem = path.stem
     records.discard(stem)
     try:
