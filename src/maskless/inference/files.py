@@ -88,7 +88,7 @@ def _predicted(
     region: Path | None,
     watcher: Watcher,
 ) -> Predicted:
-    """One file, with what is `said` of it. UserError if nothing can be written; all else goes with the file."""
+    """One file, with what is `said` of it. Raises UserError if nothing can be written at all."""
     stem = path.stem
     records.discard(stem)
     try:

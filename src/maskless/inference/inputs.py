@@ -25,7 +25,7 @@ def inputs_of(path: Path) -> list[Input]:
 
     A list is a .txt with a path a line, from its folder, or a .csv as `slide_files` reads it, with a column
     `slide`. Such a table of the name slides.csv in a folder says the spacing of the slides there. Raises
-    UserError if there are none, and if outputs, which are named by what stands before the ending, would clash.
+    UserError if there are none, and where outputs, named by what stands before the ending, would clash.
     """
     if path.is_dir():
         inside = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))
