@@ -24,7 +24,7 @@ from maskless.data.patch_choice import choose_patches
 from maskless.data.readers.slides import Slides
 from maskless.errors import PartlyDone, UserError
 from maskless.hardware import Hardware
-from maskless.inference.inputs import input_files
+from maskless.inference.inputs import inputs_of
 from maskless.networks.resnet18 import resnet18, resnet18_features
 from maskless.networks.resnet_unet import ResNetEncoder
 from maskless.signals import Role
@@ -111,7 +111,7 @@ def _patches(config: Config) -> dict[str, list[Patch]]:
         folder = Path(config["input"])
         if folder.is_file():
             raise UserError(f"input={folder} is a file: give a folder of patches")
-        return patches_of_files(input_files(folder), config["group"])
+        return patches_of_files([one.path for one in inputs_of(folder)], config["group"])
     source = build_sources(config)[Role.MAIN]
     if not isinstance(source, Slides):
         raise UserError(f"choose cuts patches from dataset=slides, not from {source.name}")

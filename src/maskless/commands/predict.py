@@ -1,4 +1,4 @@
-"""maskless predict: image files in; labels, outlines, tables of nuclei and overlays out."""
+"""maskless predict: images and whole slides in; labels, outlines, tables of nuclei and pictures out."""
 
 import hashlib
 import json
@@ -70,7 +70,10 @@ def run(config: Config) -> None:
     _forget_summary(output)
     try:
         with PredictProgress(len(files), config["progress"], lambda line: _print(line, console)) as progress:
-            for one in predict_files(analysis, files, output, formats, settings, region, progress):
+            predicted = predict_files(
+                analysis, list(files), output, formats, settings, region, progress, spacings=files
+            )
+            for one in predicted:
                 done.append(one)
                 progress.file()
                 for line in lines(one):

@@ -1,6 +1,6 @@
 """What a prediction is asked for, checked before any work: files, formats, stains, and no clash of names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from maskless.arguments import misfit
 from maskless.classify import Classifier
 from maskless.commands.compose import Config
 from maskless.errors import UserError, did_you_mean
-from maskless.inference.inputs import input_files, share_of
+from maskless.inference.inputs import inputs_of, share_of
 from maskless.inference.kinds import ALL_FORMATS
 from maskless.inference.slide.table import SLIDES
 from maskless.inference.summary import SUMMARY, is_something_else
@@ -20,9 +20,12 @@ from maskless.writers.cells import is_of_cells
 SUBMISSION = "lyon19.csv"
 
 
-def files_of(config: Config) -> list[Path]:
-    """The files to predict. Raises UserError if there are none."""
-    return share_of(input_files(Path(config["input"])), config["share"])
+def files_of(config: Config) -> dict[Path, float | None]:
+    """The files to predict, and the spacing in µm/px of those of which a table says it.
+
+    Raises UserError if there are none.
+    """
+    return dict(share_of(inputs_of(Path(config["input"])), config["share"]))
 
 
 def formats_of(wanted: Sequence[Any] | None) -> list[str] | None:
@@ -46,7 +49,7 @@ def stains_of(config: Config) -> Vectors:
     return chosen
 
 
-def refuse_clashes(files: Sequence[Path], output: Path, region: Path | None) -> None:
+def refuse_clashes(files: Collection[Path], output: Path, region: Path | None) -> None:
     """Raise UserError where a file that is read could be overwritten, or regions do not fit the images."""
     if output.resolve() in {path.parent.resolve() for path in files}:
         raise UserError(

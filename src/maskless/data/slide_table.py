@@ -67,6 +67,12 @@ def slide_files(
     return [_slide(name, found[name], said.get(name, {}), table, mpp, power) for name in sorted(found)]
 
 
+def listed_slides(table: Path) -> list[SlideFile]:
+    """The slides that a table names, by name, and no others. Raises UserError as `slide_files` does."""
+    named = {name_of_slide(Path(word)) for word in _rows(table)}
+    return [slide for slide in slide_files(table.parent, table) if slide.name in named]
+
+
 def name_of_slide(file: Path) -> str:
     """A slide's name: its file's, without the ending or OME's two."""
     stem = file.name if file.suffix.lower() not in SUFFIXES else file.stem

@@ -2,8 +2,9 @@
 
 import errno
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -49,11 +50,13 @@ def predict_files(
     settings: Mapping[str, Any],
     region: Path | None = None,
     watcher: Watcher | None = None,
+    spacings: Mapping[Path, float | None] = MappingProxyType({}),
 ) -> Iterator[Predicted]:
     """Analyse one file after another, and write its `formats` into `output`.
 
     They are those of `outputs.FORMATS` for an image, of `slide.outputs.SLIDE_FORMATS` for a whole slide, and
-    the usual ones of either for None. `watcher` is told how far a slide is.
+    the usual ones of either for None. Where `spacings` has one of a file, µm/px, it takes the place of the
+    analysis's. `watcher` is told how far a slide is.
 
     A file that is done is passed over, if it and its regions have the content that they had, and `settings`,
     plain values that say all that the result depends on, are what they were. `region` is the GeoJSON file of
@@ -65,29 +68,32 @@ def predict_files(
     """
     records = Records(output)
     for path in files:
-        one = _predicted(analysis, path, records, formats, settings, region, watcher or Silent())
+        mpp = spacings.get(path)
+        own = analysis if mpp is None else replace(analysis, mpp=mpp)
+        said = "" if mpp is None else f", at {mpp} µm/px"
+        one = _predicted(own, path, said, records, formats, settings, region, watcher or Silent())
         if (one.slide or one.problem) and looks_like_a_slide(path):
-            note_slide(
-                records.folder, path.stem, {"slide": readable(path.name), "why": one.problem, **one.slide}
-            )
+            row = {"slide": readable(path.name), "why": one.problem, **one.slide}
+            note_slide(output, records.folder, path.stem, row)
         yield one
 
 
 def _predicted(
     analysis: Analysis,
     path: Path,
+    said: str,
     records: Records,
     formats: Sequence[str] | None,
     settings: Mapping[str, Any],
     region: Path | None,
     watcher: Watcher,
 ) -> Predicted:
-    """One file; UserError is raised if nothing can be written, all else is said of the file."""
+    """One file, with what is `said` of it. Raises UserError if nothing can be written at all."""
     stem = path.stem
     records.discard(stem)
     try:
         regions = regions_file(region, stem) if region and region.is_dir() else region
-        contents = content_hash(path), content_hash(regions) if regions else None
+        contents = content_hash(path) + said, content_hash(regions) if regions else None
         record = records.of(stem)
         kind = kind_of(path, analysis, records, watcher)
         wanted = kind.usual if formats is None else formats

@@ -1,7 +1,6 @@
 """Predict a slide again and again, each time killed somewhere, then to the end; a script, run as a process.
 
-killing.py SLIDE FOLDER KILLS BLOCKS: FOLDER/whole is undisturbed, FOLDER/killed was killed as often as it
-prints.
+killing.py SLIDE FOLDER KILLS BLOCKS: FOLDER/whole is undisturbed, FOLDER/killed killed as often as it prints.
 Each prediction is a fork of this process, in which nothing has run yet: to start Python takes longer.
 """
 

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from maskless.atomic import write_atomically
+from maskless.inference.records import unwritable
 
 SLIDES = "slides.csv"
 COLUMNS = ("slide", "state", "why", "nuclei", "blocks", "tissue_mm2", "seconds")
 _NOTES = "slides"
 
 
-def note_slide(hidden: Path, stem: str, row: Mapping[str, Any]) -> None:
+def note_slide(output: Path, hidden: Path, stem: str, row: Mapping[str, Any]) -> None:
     """Keep the row of a slide in the hidden folder of an output. Raises UserError if it cannot be written."""
-    (hidden / _NOTES).mkdir(parents=True, exist_ok=True)
+    try:
+        (hidden / _NOTES).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(output, error) from error
     write_atomically(hidden / _NOTES / f"{stem}.json", json.dumps(dict(row), sort_keys=True).encode())
 
 

@@ -20,6 +20,7 @@ from maskless.inference.slide.nuclei import BlockNuclei, Done, kept
 from maskless.inference.slide.plan import Plan
 from maskless.measure import measured
 from maskless.segmenter import MapSegmenter, Segmenter
+from maskless.stain import Vectors
 from maskless.translated import Translated
 
 #: Columns of a block's table with what a classifier has seen of each nucleus.
@@ -43,13 +44,13 @@ class _Looked(NamedTuple):
 
 @dataclass
 class BlockWork:
-    """What is done with each block of a slide. `vectors` names the stains to measure (`measure.STAINS`)."""
+    """What is done with each block of a slide. `vectors` are the stains to measure (see `measured`)."""
 
     slide: Slide
     plan: Plan
     segmenter: Segmenter
     classifier: Classifier | None = None
-    vectors: str = "H-E-DAB"
+    vectors: Vectors = "H-E-DAB"
     _last: float = field(default_factory=perf_counter)
 
     def blocks(self, blocks: Sequence[Block], folder: Path) -> Iterator[Done]:
