@@ -5,11 +5,13 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from maskless.atomic import write_atomically
+from maskless.resizing import resized
 
 #: The side of the squares in which nuclei are counted: a hundredth of a mm², some tens of nuclei of a tumour.
 CELL_UM = 100.0
@@ -62,8 +64,7 @@ def write_density(path: str | Path, density: Density, thumbnail: NDArray[np.uint
     height_mm, width_mm = (side / 1e3 for side in density.size_um)
     figure = Figure(figsize=_inches(height_mm / width_mm), dpi=_DPI, layout="constrained")
     axes = figure.subplots()
-    grey = thumbnail.mean(axis=2)
-    axes.imshow(grey, cmap="gray", vmin=0, vmax=255, extent=(0, width_mm, height_mm, 0))
+    axes.imshow(_grey(thumbnail), cmap="gray", vmin=0, vmax=255, extent=(0, width_mm, height_mm, 0))
     rows, cols = (squares * density.cell_um / 1e3 for squares in per_mm2.shape)
     shown: Any = np.ma.masked_equal(per_mm2, 0)
     heat = axes.imshow(
@@ -77,6 +78,13 @@ def write_density(path: str | Path, density: Density, thumbnail: NDArray[np.uint
     file = io.BytesIO()
     figure.savefig(file, format="png")
     write_atomically(path, file.getvalue())
+
+
+def _grey(thumbnail: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Without its colours, and no larger than it is drawn: a figure holds some twenty bytes a pixel."""
+    times = min(1.0, _WIDTH_INCHES * _DPI / max(thumbnail.shape))
+    size = tuple(max(1, round(side * times)) for side in thumbnail.shape[:2])
+    return np.asarray(cv2.cvtColor(resized(thumbnail, size), cv2.COLOR_RGB2GRAY))
 
 
 def _inches(height_to_width: float) -> tuple[float, float]:
