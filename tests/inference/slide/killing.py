@@ -1,6 +1,7 @@
 """Predict a slide again and again, each time killed somewhere, then to the end; a script, run as a process.
 
-killing.py SLIDE FOLDER KILLS: FOLDER/whole is undisturbed, FOLDER/killed-K were killed so often together. Each prediction is a fork of this process, in which nothing has run yet: to start Python takes longer.
+killing.py SLIDE FOLDER KILLS: FOLDER/whole is undisturbed, FOLDER/killed-K were killed so often together.
+Each prediction is a fork of this process, in which nothing has run yet: to start Python takes longer.
 """
 
 import os
