@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from maskless import segmenter as segmenter_module
 from maskless.data import tiff
 from maskless.errors import UserError
+from maskless.reinhard import Reinhard
 from maskless.segmenter import MapSegmenter, Segmenter
+from maskless.white_balance import WhiteBalance
 
 MEAN, STD = (0.6, 0.5, 0.4), (0.2, 0.3, 0.25)
 
@@ -546,3 +548,43 @@ def test_a_network_of_one_size_is_always_prepared_by_squares_of_that_size(shape)
     (batch,) = known.given
     assert batch.shape[1:] == (3, 40, 40)
     assert all(known.held)
+
+
+@pytest.mark.parametrize("join", ["blend", "own"])
+@pytest.mark.parametrize("mpp", [None, 1.0])
+def test_both_halves_are_the_whole_and_the_first_leaves_nothing_to_the_network(join, mpp):
+    asked = []
+
+    def predict(batch):
+        asked.append(len(batch))
+        return Small()(batch)
+
+    image = field((90, 130))
+    settings = {"window_px": 48, "overlap_px": 16, "multiple_px": 8, "mpp": 0.5, "join": join}
+    halves = segmenter(predict, **settings)
+    seen = halves.look(image, mpp)
+    before = len(asked)
+    found = halves.find(seen)
+    assert len(asked) == before > 4
+    np.testing.assert_array_equal(found, segmenter(Small(), **settings).segment(image, mpp))
+    np.testing.assert_array_equal(halves.find(seen), found)
+
+
+@pytest.mark.parametrize("colour", [WhiteBalance(), Reinhard((70, 10, -5), (15, 8, 4))])
+def test_parts_of_one_whole_are_treated_alike(colour):
+    whole = field((64, 256)) // 3 * 2 + np.linspace(0, 80, 256).astype(np.uint8)[None, :, None]
+    squares = np.stack([whole[:, left : left + 64] for left in range(0, 256, 64)])
+    known = Known()
+    knowing = known.segmenter(colour=colour)
+    assert knowing.square_px % 8 == 0
+    expected = colour(whole)
+    with knowing.knowing(squares):
+        parts = [knowing.maps(square)["foreground"] for square in squares]
+        knowing.maps(whole)  # of several windows, but known already
+    np.testing.assert_allclose(np.concatenate(parts, axis=1) * 255, expected[..., 0], atol=1e-3)
+    (batch,) = known.given
+    assert batch.shape == (4, 3, 64, 64)
+    assert all(known.held)
+    alone = knowing.maps(squares[0])["foreground"]
+    np.testing.assert_allclose(alone * 255, colour(squares[0])[..., 0], atol=1e-3)
+    assert not np.allclose(alone, parts[0])

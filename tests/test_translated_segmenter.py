@@ -1,5 +1,7 @@
 """A segmenter of one stain for images of another; and translation in windows, against that of the whole."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -221,3 +223,28 @@ def test_what_is_known_by_squares_has_no_seams_either(tissue: np.ndarray, monkey
     print(f"by squares: seam error {median:g} in the median, {high:g} in the 99th percentile")
     assert median < 1
     assert high < 4
+
+
+def test_both_halves_are_the_whole_and_parts_of_a_slide_are_translated_alike(mock_segmenter) -> None:
+    image, _ = discs((70, 80))
+    for then, direct in ((Seeing().segmenter, 0.0), (Seeing().segmenter, 0.3), (mock_segmenter, 0.0)):
+        made = Translated(translator(), then, direct)
+        np.testing.assert_array_equal(made.find(made.look(image)), made.segment(image))
+    known: list[int] = []
+
+    class Whole:
+        """A change of colours by the whole: darker by what it is given."""
+
+        def __call__(self, pixels: np.ndarray) -> np.ndarray:
+            return self.like(pixels)(pixels)
+
+        def like(self, whole: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+            known.append(int(whole.max()))
+            return lambda pixels: pixels
+
+    then = MapSegmenter(predict=negative, chain=lambda maps: None, **PLAIN, colour=Whole())
+    made = Translated(translator(), then)
+    squares = np.full((3, made.square_px, made.square_px, 3), 55, np.uint8)
+    with made.knowing(squares):
+        made.look(image)
+    assert known == [200], "what is wrapped knows the translated squares, once"

@@ -1,6 +1,6 @@
 """Predict a slide again and again, each time killed somewhere, then to the end; a script, run as a process.
 
-killing.py SLIDE FOLDER KILLS BLOCKS: FOLDER/whole is undisturbed, FOLDER/killed killed as often as it prints.
+killing.py SLIDE FOLDER KILLS: FOLDER/whole is undisturbed, FOLDER/killed-K were killed so often together.
 Each prediction is a fork of this process, in which nothing has run yet: to start Python takes longer.
 """
 
@@ -23,7 +23,7 @@ CORE_PX = 192
 
 
 class Telling(Silent):
-    """Writes a byte for each block, and two when all are done."""
+    """Writes a byte for each block, and another when all are done."""
 
     def __init__(self, pipe: int) -> None:
         self.pipe = pipe
@@ -32,7 +32,7 @@ class Telling(Silent):
         os.write(self.pipe, b".")
 
     def ends(self) -> None:
-        os.write(self.pipe, b"..")
+        os.write(self.pipe, b"!")
 
 
 def predict(slide: Path, output: Path, pipe: int) -> None:
@@ -53,7 +53,7 @@ def forked(slide: Path, output: Path, kill_after: int | None, wait_s: float = 0)
     os.close(writing)
     if kill_after is not None:
         for _ in range(kill_after):
-            if not os.read(reading, 1):
+            if os.read(reading, 1) != b".":  # the files are written now, or the process is through
                 break
         time.sleep(wait_s)
         os.kill(pid, signal.SIGKILL)
@@ -64,15 +64,16 @@ def forked(slide: Path, output: Path, kill_after: int | None, wait_s: float = 0)
 
 
 def main() -> None:
-    slide, folder, kills, blocks = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+    slide, folder, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     forked(slide, folder / "whole", None)
-    random, output, killed = Random(kills), folder / "killed", 0
-    for k in range(kills):
-        # What is left of the blocks grows less; every third is killed while the files are written.
-        after = blocks + 2 if k % 3 == 2 else random.randint(0, 3)
-        killed += forked(slide, output, after, random.uniform(0, 0.3))
-    forked(slide, output, None)
-    print(killed)
+    random, killed, finished = Random(kills), 0, 0
+    while killed < kills:
+        output = folder / f"killed-{finished}"
+        if forked(slide, output, random.randint(0, 12), random.uniform(0, 0.5)):
+            killed += 1
+        else:
+            finished += 1  # and another one is begun
+    forked(slide, folder / f"killed-{finished}", None)
 
 
 if __name__ == "__main__":

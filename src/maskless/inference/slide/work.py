@@ -1,5 +1,6 @@
 """The blocks of a slide, one after another: reading, network and grouping each work on one of their own."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +28,7 @@ from maskless.translated import Translated
 SEEN = "seen_{}"
 #: Blocks that wait for the next stage.
 _WAITING = 2
+_MOST_GROUPERS = 4
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -56,10 +58,11 @@ class BlockWork:
     def blocks(self, blocks: Sequence[Block], folder: Path) -> Iterator[Done]:
         """Find the nuclei of each block, and write its file into `folder`; then what it says of itself."""
         self._last = perf_counter()
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as grouper:
+        groupers = _groupers(self.segmenter)
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(groupers) as grouper:
             read = ahead(reader, self._read, blocks, _WAITING)
             looked = (self._look(*one) for one in read)
-            yield from ahead(grouper, lambda one: self._find(one, folder), looked, _WAITING)
+            yield from ahead(grouper, lambda one: self._find(one, folder), looked, groupers + 1)
 
     def no_nuclei(self) -> BlockNuclei:
         """None, with all columns."""
@@ -108,6 +111,13 @@ def _halves(segmenter: Segmenter) -> tuple[Callable[..., Any], Callable[[Any], N
     if isinstance(segmenter, MapSegmenter | Translated):
         return segmenter.look, segmenter.find
     return segmenter.segment, lambda labels: labels
+
+
+def _groupers(segmenter: Segmenter) -> int:
+    """How many blocks are grouped at once: one beside a network that has the cores, more beside a GPU."""
+    last = segmenter.then if isinstance(segmenter, Translated) else segmenter
+    on_cpu = not isinstance(last, MapSegmenter) or last.device.type == "cpu"
+    return 1 if on_cpu else max(1, min(_MOST_GROUPERS, (os.cpu_count() or 1) - 1))
 
 
 def part_path(folder: Path, block: Block) -> Path:
