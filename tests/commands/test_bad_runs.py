@@ -33,7 +33,7 @@ def test_what_is_no_run(with_run, tmp_path, command):
     file = tmp_path / "file"
     file.touch()
     assert with_run(command, tmp_path / "none").startswith(f"there is no run directory {tmp_path / 'none'}")
-    assert with_run(command, file).startswith(f"there is no run directory {file}")
+    assert with_run(command, file).startswith(f"{file} is a file and no run directory: a model file is given")
     assert with_run(command, tmp_path).startswith(f"{tmp_path} is no run directory: it has no config.yaml")
 
 

@@ -70,7 +70,9 @@ def test_training_samples_are_of_one_scale():
         steps=3,
     )
     assert module.training.mpp == 0.5
-    read = {item.id: module.training._read(Role.MAIN, item, 0) for item in module.training.items[Role.MAIN]}
+    read = {
+        item.id: module.training._read(Role.MAIN, item, 0) for item in module.training.items[Role.MAIN][0]
+    }
     shapes = [read[f"train-000{k}"][Signal.IMAGE].shape[0] for k in range(3)]
     assert shapes == [64, 32, 64]
 

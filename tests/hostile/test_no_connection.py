@@ -21,6 +21,7 @@ from maskless.commands.help import COMMANDS
 from maskless.networks.resnet18 import LAYERS
 from maskless.networks.resnet_unet import ResNetEncoder
 
+TINY = ("dataset.size_px=96", "dataset.tiles={train: 1}")
 WORDS = {
     "prepare": ["dataset.tiles={train: 1, val: 1, test: 1}"],
     "choose": ["input={images}", "output={out}", "weights={weights}", "number=2"],
@@ -33,6 +34,7 @@ WORDS = {
         "output={out}",
         "formats=[labels,geojson,csv,parquet,steps]",
     ],
+    "translate": ["translator={translator}", "dataset=synthetic", *TINY, "output={out}"],
     "compare": ["runs={run}", "output={out}.html"],
     "export": ["run={run}", "output={out}.safetensors"],
     "pretrained": [],
@@ -64,6 +66,10 @@ def test_a_command_stays_on_this_machine(command, trained, tmp_path, cli, monkey
         "weights": tmp_path / "weights.pth",
         "out": tmp_path / "out",
     }
+    if command == "translate":
+        both = ("method=translation", "dataset=synthetic", "target=synthetic", "target.size_px=96", *TINY)
+        assert cli("train", *both, "mpp=0.25", "preset=tiny", "runs_dir=trained").code == 0
+        (where["translator"],) = (tmp_path / "trained" / "default").iterdir()
     torch.save(ResNetEncoder(layers=LAYERS).state_dict(), where["weights"])
     words = [word.format(**where) if "{" in word and ": " not in word else word for word in WORDS[command]]
     assert cli(command, "--help").code == 0

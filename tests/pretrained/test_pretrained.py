@@ -140,7 +140,9 @@ def test_it_is_evaluated_loaded_and_compared_like_any_method(own: str, cli, tmp_
     assert min(map(float, scores)) > 0.3
     item = Synthetic(size_px=96).items("test")[0]
     image = Synthetic(size_px=96).read(item, [Signal.IMAGE])[Signal.IMAGE]
-    assert load(path).segment(image, mpp=0.25).max() > 0
+    with pytest.raises(UserError, match="which another package would read, and weights can hold code"):
+        load(path)
+    assert load(path, ["pretrained"]).segment(image, mpp=0.25).max() > 0
     assert cli("compare", f"runs={path}").code == 0
 
 

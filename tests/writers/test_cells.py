@@ -22,7 +22,7 @@ def test_several_images_in_one_file(tmp_path: Path) -> None:
     ]
     joined = join_cells(tmp_path / "all.csv", files)
     assert joined.read_text() == 'image_id,x,y\nROI_1,2.00,1.00\n"a ""b"", c",4.00,3.00\n'
-    table = read_points(joined, class_column="image_id")
+    table = read_points(joined, {"class": "image_id"})
     assert table.classes == ["ROI_1", 'a "b", c']
     assert table.points.tolist() == [[1, 2], [3, 4]]
 

@@ -224,5 +224,5 @@ def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _undecodable(path: Path, level: int, x: int, y: int, error: Exception) -> str:
     if "imagecodecs" in str(error):
-        return f"{path} is compressed in a way that needs another package: pip install imagecodecs"
+        return f"{path} is compressed in a way that needs another package: pip install 'maskless[codecs]'"
     return f"{path} cannot be decoded at column {x}, row {y} of level {level}: it is damaged there"
