@@ -37,7 +37,5 @@ def test_a_refusal_names_all_that_is_wrong(cli, tmp_path: Path) -> None:
         (folder / "points" / f"{name}.csv").write_text(swapped)
     done = cli("prepare", "dataset=folder", f"dataset.path={folder}")
     assert done.code == 2
-    assert (
-        done.out.count("x and y look swapped, for 15 of 30 points lie outside its image") == 2
-    )
+    assert done.out.count("x and y look swapped, for 15 of 30 points lie outside its image") == 2
     assert done.err.strip() == "maskless: folder has 2 problems, listed above"
