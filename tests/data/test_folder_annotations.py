@@ -200,6 +200,7 @@ def test_a_value_of_labels_and_masks_says_that_nothing_is_known(tmp_path: Path) 
     known = np.ones((40, 48), np.uint8)
     known[20:35] = 0
     np.testing.assert_array_equal(sample[Signal.REGION], known)
+    assert Signal.REGION in source.to_score, "so nothing there is scored"
     assert source.reading != Folder(folder).reading == ""
 
 

@@ -104,7 +104,7 @@ class SPN(Stage):
         self.log("loss", loss)
         return loss
 
-    def _refreshed(self, images: Tensor, labels: Tensor, region: Tensor | None) -> Tensor:
+    def _refreshed(self, images: Tensor, labels: Tensor, region: Tensor | None = None) -> Tensor:
         """`labels` (B, H, W, K), the last opinion changed by what the averaged network is sure of within the
         `region` (B, H, W), if there is one."""
         assert self.averaged is not None
