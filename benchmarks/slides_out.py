@@ -79,7 +79,7 @@ def find(folder: Path, name: str, side_px: int) -> dict[str, Any]:
     from maskless.inference.analysis import Analysis
     from maskless.inference.slide.analysis import analysed_slide
     from maskless.inference.slide.assemble import assembled
-    from maskless.inference.slide.nuclei import BlockNuclei, seconds_of
+    from maskless.inference.slide.nuclei import Done, done
     from maskless.inference.slide.watcher import Silent
 
     blocks, results = folder / f"blocks-{side_px}", folder / f"results-{side_px}"
@@ -88,16 +88,17 @@ def find(folder: Path, name: str, side_px: int) -> dict[str, Any]:
     analysis = Analysis(segmenter(name))
     began, processor = time.perf_counter(), time.process_time()
     found = analysed_slide(analysis, slide_of(folder, side_px), blocks, Silent())
-    done = time.perf_counter()
+    at_blocks = time.perf_counter()
     found.write(results, "slide", FORMATS)
-    written, processor = time.perf_counter() - done, time.process_time() - processor
+    written, processor = time.perf_counter() - at_blocks, time.process_time() - processor
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     before = time.perf_counter()
     nuclei = sum(len(owned.table) for owned in assembled(found.work, blocks))
     assemble = time.perf_counter() - before
     plan = found.work.plan
-    return seconds_of([BlockNuclei.read(path) for path in blocks.iterdir()]) | {
-        "find": done - began,
+    stages = sum((one for path in blocks.iterdir() if (one := done(path))), Done()).seconds
+    return dict(stages) | {
+        "find": at_blocks - began,
         "written": written,
         "processor": processor,
         "assemble": assemble,
