@@ -52,6 +52,7 @@ SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "
 _SCORED = ("source", "split")
 #: Where work on a run writes.
 _WRITTEN = ("log.txt", "checkpoints", "stages", "predictions", "figures", "figures/sheets")
+_WRITTEN += ("tensorboard", "wandb", "wandb.json")
 #: Room for the time and a number, in the 255 bytes that a name can have.
 _LONGEST_NAME = 100
 #: What a configuration can have under these, if it has anything.

@@ -150,7 +150,7 @@ def test_the_study_of_a_run_leads_nowhere(refused, copied, tmp_path):
     assert not (tmp_path / "escaped").exists()
 
 
-@pytest.mark.parametrize("name", ["predictions", "log.txt", "checkpoints", "figures"])
+@pytest.mark.parametrize("name", ["predictions", "log.txt", "checkpoints", "figures", "wandb", "tensorboard"])
 @pytest.mark.parametrize("command", ["evaluate", "resume"])
 def test_links_in_a_run_lead_nowhere(refused, copied, tmp_path, command, name):
     outside = tmp_path / "outside"

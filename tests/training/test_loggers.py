@@ -82,6 +82,17 @@ def test_a_training_is_the_same_bit_by_bit_whether_it_is_told_or_not(tmp_path):
     assert heard.told[-1] == ("end", True)
 
 
+def test_a_picture_that_cannot_be_made_stops_nothing(tmp_path, monkeypatch):
+    def no_room(*_):
+        raise MemoryError("no room for a picture")
+
+    monkeypatch.setattr("maskless.training.loggers.listener.panel_png", no_room)
+    heard = Heard()
+    _, run = train(tmp_path, heard)
+    assert run.state["state"] == "finished"
+    assert (run.path / "log.txt").read_text().count("no room for a picture") == 1
+
+
 def test_a_tracker_that_fails_is_one_warning_and_the_run_is_done(tmp_path):
     heard = Heard("picture", "end")
     _, run = train(tmp_path, heard)

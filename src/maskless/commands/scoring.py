@@ -46,6 +46,7 @@ def score_into(
     """
     label = run.label(describe(source))
     folder = inside(run.path, "predictions", label, part)
+    translations = inside(run.path, "predictions", label, part, TRANSLATIONS)
     if predictions:
         folder.mkdir(parents=True, exist_ok=True)
     rows: Rows = []
@@ -59,7 +60,7 @@ def score_into(
         if predictions:
             write_label_png(folder / f"{one.sample.item.id}.png", one.found)
             if one.made is not None:
-                _write_translation(folder / TRANSLATIONS / f"{one.sample.item.id}.jpg", one.made)
+                _write_translation(translations / f"{one.sample.item.id}.jpg", one.made)
     run.add_scores(rows)
     if indices:
         run.add_labelling_indices(indices)

@@ -28,7 +28,7 @@ from maskless.data.transforms import Pipeline
 from maskless.errors import UserError, did_you_mean
 from maskless.hardware import Hardware
 from maskless.inference.scoring import refuse_unscorable
-from maskless.loading import as_segmenter, read_checkpoint, refuse_foreign_weights
+from maskless.loading import as_segmenter, read_checkpoint, refuse_foreign_weights, without_beginnings
 from maskless.methods.stage import LAST, LOSS, Stage
 from maskless.metrics import HIGHER_IS_BETTER
 from maskless.runs import Run
@@ -115,6 +115,9 @@ def _stored(run: Run, config: Config) -> Config:
     refuse_foreign_weights(stored["method"], str(run.path), stored["trust"])
     if run.checkpoint("last").is_file():
         read_checkpoint(run.checkpoint("last"))
+        stored["method"] = without_beginnings(stored["method"])  # which would be fetched again
+    if "mode" in (stored.get("logger") or {}):  # whoever made the run does not say what leaves this machine
+        stored["logger"] = {**stored["logger"], "mode": None}
     return stored
 
 

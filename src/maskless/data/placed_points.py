@@ -41,7 +41,8 @@ def placed(path: Path, table: PointTable, size: tuple[int, int] | None) -> Point
 def remarks_on(path: Path, table: PointTable, image: NDArray[np.uint8]) -> list[str]:
     """What is worth a look about the points of an image, uint8 (H, W, 3), that `placed` lets pass."""
     n = int(table.outside(image.shape[:2]).sum())
-    found = [f"{path}: {n} of {len(table.points)} points left out, outside the image"] * bool(n)
+    found = [f"{path}: {n} of {len(table.points)} points left out, outside the image"]
+    found *= 0 < n <= _SLIPS * len(table.points)  # more are refused
     if swapped_by_darkness(table.points, image):
         found.append(
             f"{path}: x and y look swapped, for the points lie on darker places of their image, as nuclei "

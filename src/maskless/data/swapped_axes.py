@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 #: Squares around a point that are compared: one on its nucleus, of which points are a few px off the centre,
 #: and one of its surroundings, because tissue is darker than glass wherever in it a point lies.
 _NUCLEUS_PX, _SURROUNDINGS_PX = 7, 61
-#: Fewer points tell nothing.
-_LEAST_POINTS = 20
+#: Fewer points tell nothing: by the image's bounds, by what lies beneath them.
+_LEAST_BEYOND, _LEAST_POINTS = 3, 20
 #: So many standard errors darker than chance are points if swapped; as they are, at most this share of it.
 _SURE, _SHARE = 5.0, 1 / 3
 
@@ -21,7 +21,7 @@ def outside(points: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.b
 def swapped_by_bounds(points: NDArray[np.floating], size: tuple[int, int]) -> bool:
     """Whether more than one point in twenty lies outside an image, and at most one in a hundred would if rows
     and columns changed places. Points are (N, 2), (row, column) in px, `size` is (H, W)."""
-    if len(points) < _LEAST_POINTS:
+    if len(points) < _LEAST_BEYOND:
         return False
     as_they_are, swapped = outside(points, size).mean(), outside(points[:, ::-1], size).mean()
     return bool(as_they_are > 0.05 and swapped <= 0.01)

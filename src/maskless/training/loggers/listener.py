@@ -36,25 +36,30 @@ class Listener(Callback):
         self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         if self._due(trainer) and batch_idx < PANELS and not self.tracking.failed:
-            sample: Sample = outputs["sample"]
-            with aside(trainer, module):
-                maps = module.segmenter(mpp=module.trained_mpp).maps(sample[Signal.IMAGE], mpp=sample.mpp)
-            self._panels[f"panel {batch_idx}"] = panel_png(sample, maps, outputs["instances"])
+            self.tracking.guarded(lambda: self._draw(trainer, module, outputs, f"panel {batch_idx}"))
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
+        if trainer.is_global_zero:
+            self.tracking.guarded(lambda: self._tell(trainer.current_epoch))
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        self.tracking.leave_process()
+
+    def _draw(self, trainer: Trainer, module: Any, outputs: Any, name: str) -> None:
+        sample: Sample = outputs["sample"]
+        with aside(trainer, module):
+            maps = module.segmenter(mpp=module.trained_mpp).maps(sample[Signal.IMAGE], mpp=sample.mpp)
+        self._panels[name] = panel_png(sample, maps, outputs["instances"])
+
+    def _tell(self, epoch: int) -> None:
         row = _numbers(self.run.metrics[-1])
         self.tracking.row(self.stage, row)
         pictures, self._panels = self._panels, {}
-        sheet = sheet_path(self.run, self.stage, trainer.current_epoch)
+        sheet = sheet_path(self.run, self.stage, epoch)
         if sheet.is_file():
             pictures["sheet"] = sheet.read_bytes()
         for name, png in pictures.items():
             self.tracking.picture(self.stage, name, int(row["step"]), _pixels(png))
-
-    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        self.tracking.leave_process()
 
     def _due(self, trainer: Trainer) -> bool:
         epoch = trainer.current_epoch

@@ -52,18 +52,19 @@ class Tracking:
         """Close the logger, if it has begun here."""
         session, self._session = self._session, None
         if session is not None:
-            self._guarded(lambda: session.end(done))
+            self.guarded(lambda: session.end(done))
 
     def _tell(self, what: str, *facts: Any) -> None:
         if not self.failed:
-            self._guarded(lambda: getattr(self._begun(), what)(*facts))
+            self.guarded(lambda: getattr(self._begun(), what)(*facts))
 
     def _begun(self) -> Session:
         if self._session is None:
             self._session = self.logger.begin(self.run, self.job)
         return self._session
 
-    def _guarded(self, tell: Callable[[], None]) -> None:
+    def guarded(self, tell: Callable[[], None]) -> None:
+        """Do what tells or makes something to tell; if it fails, warn once, and tell nothing more."""
         try:
             tell()
         except Exception as error:  # whatever a tracker meets is no reason to lose a training

@@ -22,9 +22,10 @@ _ID_FILE = "wandb.json"
 class WeightsAndBiases:
     """Group is the study, job type the stage; files are in `wandb/` of the run directory.
 
-    `mode` is online or offline; by default WANDB_MODE, or else online if WANDB_API_KEY is set and offline
-    if not. Offline nothing leaves the machine, and `wandb sync` sends it later. Reports of the package about
-    itself are switched off in either. Raises UserError if the package is missing.
+    `mode` is online or offline, but offline where WANDB_MODE is; by default WANDB_MODE, or else online if
+    WANDB_API_KEY is set and offline if not. Offline nothing leaves the machine, and `wandb sync` sends it
+    later. Reports of the package about itself are switched off in either. Raises UserError if the package is
+    missing.
     """
 
     def __init__(self, project: str = "maskless", entity: str | None = None, mode: str | None = None) -> None:
@@ -39,7 +40,8 @@ class WeightsAndBiases:
         import wandb
 
         keyed = "online" if os.environ.get("WANDB_API_KEY") else "offline"
-        mode: Any = self.mode or os.environ.get("WANDB_MODE") or keyed
+        said = os.environ.get("WANDB_MODE")
+        mode: Any = "offline" if said == "offline" else self.mode or said or keyed
         about = run.about
         opened = wandb.init(
             project=self.project,
