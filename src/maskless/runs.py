@@ -51,8 +51,17 @@ SCORE_COLUMNS = ("source", "image", "split", "metric", "definition", "region", "
 #: What names the images that rows are of.
 _SCORED = ("source", "split")
 #: Where work on a run writes.
-_WRITTEN = ("log.txt", "checkpoints", "stages", "predictions", "figures", "figures/sheets")
-_WRITTEN += ("tensorboard", "wandb", "wandb.json")
+_WRITTEN = (
+    "log.txt",
+    "checkpoints",
+    "stages",
+    "predictions",
+    "figures",
+    "figures/sheets",
+    "tensorboard",
+    "wandb",
+    "wandb.json",
+)
 #: Room for the time and a number, in the 255 bytes that a name can have.
 _LONGEST_NAME = 100
 #: What a configuration can have under these, if it has anything.
