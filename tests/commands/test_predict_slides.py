@@ -11,6 +11,7 @@ import pytest
 from slide_files import disc_image, write_aperio, write_tiled
 
 WORDS = ("predict", "method=threshold", "method.of=luminance", "progress=false")
+TABLE = "formats=[parquet]"
 CENTRES_UM = [(20 + 14 * (k // 6), 20 + 14 * (k % 6)) for k in range(30)]
 
 
@@ -74,12 +75,18 @@ def test_lists_and_shares(cli, tmp_path) -> None:
         slide(tmp_path / f"{name}.tif")
     (tmp_path / "list.txt").write_text("d.tif\n\na.tif\nc.tif\n")
     for k, expected in ((0, ["a", "d"]), (1, ["a", "c", "d"])):
-        words = (*WORDS, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'out'}", f"share={k}/2")
+        words = (
+            *WORDS,
+            f"input={tmp_path / 'list.txt'}",
+            f"output={tmp_path / 'out'}",
+            f"share={k}/2",
+            TABLE,
+        )
         expected_names = {f"{name}.tif" for name in (["d", "c"] if k == 0 else ["a", "c", "d"])}
         assert cli(*words).code == 0
         assert {row["slide"] for row in rows(tmp_path / "out" / "slides.csv")} == expected_names, expected
     (tmp_path / "list.csv").write_text("slide,power\nb.tif,20\n")
-    assert cli(*WORDS, f"input={tmp_path / 'list.csv'}", f"output={tmp_path / 'one'}").code == 0
+    assert cli(*WORDS, f"input={tmp_path / 'list.csv'}", f"output={tmp_path / 'one'}", TABLE).code == 0
     assert [row["image"] for row in rows(tmp_path / "one" / "summary.csv")] == ["b.tif"]
 
 
@@ -125,7 +132,7 @@ def test_a_sweep_over_shares_is_a_job_each(tmp_path) -> None:
     folder.mkdir()
     for name in "ab":
         slide(folder / f"{name}.tif")
-    words = [*WORDS[1:], "-m", f"input={folder}", f"output={tmp_path / 'out'}", "share=0/2,1/2"]
+    words = [*WORDS[1:], "-m", f"input={folder}", f"output={tmp_path / 'out'}", "share=0/2,1/2", TABLE]
     done = subprocess.run(
         [sys.executable, "-m", "maskless", "predict", *words], capture_output=True, text=True
     )
