@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from slide_files import disc_image, write_aperio, write_tiled
+
+from maskless.data.slides import Slide
 
 WORDS = ("predict", "method=threshold", "method.of=luminance", "progress=false")
 TABLE = "formats=[parquet]"
@@ -139,3 +142,22 @@ def test_a_sweep_over_shares_is_a_job_each(tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert {row["slide"] for row in rows(tmp_path / "out" / "slides.csv")} == {"a.tif", "b.tif"}
     assert len(rows(tmp_path / "out" / "summary.csv")) == 2
+
+
+@pytest.mark.skipif("MASKLESS_DATA" not in os.environ, reason="needs the real slides")
+def test_real_slides(cli, tmp_path) -> None:
+    """One states its scale, one states nothing and is given it; nuclei lie in the slide."""
+    folder = Path(os.environ["MASKLESS_DATA"]) / "wsi"
+    words = (*WORDS, f"input={folder}", f"output={tmp_path}", "formats=[parquet,geojson]")
+    assert "TCGA-CR-7395-01A-01-TS1.svs states neither" in cli(*words).err.replace("\n", " ")
+    (tmp_path / "list.csv").write_text(
+        f"slide,mpp\n{folder / 'TCGA-CR-7395-01A-01-TS1.svs'},1\n{folder / 'CMU-1-Small-Region.svs'},\n"
+    )
+    done = cli(*words[:-3], f"input={tmp_path / 'list.csv'}", f"output={tmp_path / 'out'}", TABLE)
+    assert done.code == 0, done.err
+    for row in rows(tmp_path / "out" / "slides.csv"):
+        table = pd.read_parquet(tmp_path / "out" / f"{Path(row['slide']).stem}.parquet")
+        with Slide.open(folder / row["slide"], mpp=1.0 if "TCGA" in row["slide"] else None) as file:
+            assert table["row"].between(0, file.height_px).all()
+            assert table["col"].between(0, file.width_px).all()
+        assert 100 < len(table) == int(row["nuclei"])

@@ -89,12 +89,11 @@ class PredictProgress(Watcher):
     def _estimate(self, seconds_a_block: float) -> None:
         left = self._total - self._done.blocks
         if left:
-            self._say(
-                f"  about {_in_words(left * seconds_a_block)} to go, at {seconds_a_block:.2g} s a block"
-            )
+            to_go, each = _in_words(left * seconds_a_block), _in_words(seconds_a_block)
+            self._say(f"  about {to_go} to go, at {each} a block")
 
 
 def _in_words(seconds: float) -> str:
     if seconds < 2 * _MINUTE:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
