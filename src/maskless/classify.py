@@ -46,9 +46,9 @@ class Classifier(Protocol):
         """What gives the numbers (N,) of nuclei of which (N, K) was seen.
 
         `of_all` is what was seen of all nuclei of the image or slide, in parts, read once and one after
-        another.
+        another. Usually it does not matter, and the number is the last that was seen of a nucleus.
         """
-        ...
+        return _last
 
     def score(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
         """The number of each nucleus of `instances` (H, W), the whole image, by rising id, float64 (N,)."""
@@ -122,12 +122,6 @@ class HSI(Classifier):
         """See `Classifier`: the share of its pixels that are brown, 0 to 1."""
         return NucleusPixels(instances).mean(image, self.brown)
 
-    def rule(
-        self, of_all: Iterable[NDArray[np.float64]]
-    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-        """See `Classifier`: that share."""
-        return _last
-
     def brown(self, image: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which pixels of an image, RGB, uint8 (..., 3), are brown: bool (...)."""
         hue, saturation, intensity = np.moveaxis(hsi(image), -1, 0)
@@ -157,12 +151,6 @@ class Masks(Classifier):
     def seen(self, image: NDArray[Any], instances: NDArray[Any]) -> NDArray[np.float64]:
         """See `Classifier`: the share of its pixels that are in the mask, 0 to 1."""
         return NucleusPixels(instances).mean(image[..., None] > 0.5, lambda inside: inside)
-
-    def rule(
-        self, of_all: Iterable[NDArray[np.float64]]
-    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-        """See `Classifier`: that share."""
-        return _last
 
 
 def classes_of(classifier: Classifier, image: NDArray[Any], instances: NDArray[Any]) -> dict[int, str]:

@@ -39,10 +39,10 @@ def build_method(config: Config) -> "Stage":
     from maskless.loading import build_stage
 
     spec = config.get("method")
-    if spec and (like := (spec.get("colour") or {}).pop("like", None)):
-        spec["colour"].update(_colours_of(Path(like)))
     if not spec:
         raise UserError("name a method (method=threshold), a run (run=runs/...) or a model (model=NAME)")
+    if like := (spec.get("colour") or {}).pop("like", None):
+        spec["colour"].update(_colours_of(Path(like)))
     return build_stage(spec, config["trust"])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from maskless.data.swapped_axes import outside
 from maskless.errors import UserError, did_you_mean
 
 #: What a column can say of a point.
@@ -37,8 +38,7 @@ class PointTable:
 
     def outside(self, size: tuple[int, int]) -> NDArray[np.bool_]:
         """Which points lie outside an image of `size` (H, W): below 0, or at H or W and beyond. bool (N,)."""
-        beyond = (self.points < 0) | (self.points >= np.array(size))
-        return np.asarray(beyond.any(axis=1))
+        return outside(self.points, size)
 
     def kept(self, which: NDArray[np.bool_]) -> "PointTable":
         """The points for which `which`, bool (N,), is true."""

@@ -106,6 +106,6 @@ def limited(nuclei: pd.DataFrame, regions: Sequence[Region]) -> pd.DataFrame:
     return limited
 
 
-def labels_of(instances: NDArray[Any], ids: NDArray[np.int64]) -> NDArray[Any]:
+def labels_of(instances: NDArray[Any], ids: NDArray[Any]) -> NDArray[Any]:
     """The label map with these nuclei alone, under the ids that they have."""
     return np.where(np.isin(instances, ids), instances, 0)

@@ -72,7 +72,7 @@ def predict_files(
         own = analysis if mpp is None else replace(analysis, mpp=mpp)
         said = "" if mpp is None else f", at {mpp} µm/px"
         one = _predicted(own, path, said, records, formats, settings, region, watcher or Silent())
-        if (one.slide or one.problem) and looks_like_a_slide(path):
+        if one.slide or (one.problem and looks_like_a_slide(path)):
             row = {"slide": readable(path.name), "why": one.problem, **one.slide}
             note_slide(output, records.folder, path.stem, row)
         yield one

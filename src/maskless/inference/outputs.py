@@ -82,7 +82,11 @@ _GROWING = (".geojson", ".csv")
 
 def possible_names(stem: str, formats: Iterable[str]) -> list[str]:
     """The names that `write_outputs` may give to its files."""
-    names = [f"{stem}{FORMATS[name][0]}" for name in formats]
+    return and_compressed([f"{stem}{FORMATS[name][0]}" for name in formats])
+
+
+def and_compressed(names: list[str]) -> list[str]:
+    """The names, and those that some of them have when the file is large."""
     return names + [f"{name}.gz" for name in names if name.endswith(_GROWING)]
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from maskless.atomic import atomic
 from maskless.errors import UserError
+from maskless.inference.analysis import labels_of
 from maskless.inference.slide.grid import Block, Box
 from maskless.nucleus_pixels import NucleusPixels
 
@@ -143,9 +144,7 @@ def kept(labels: NDArray[np.int32], block: Block) -> NDArray[np.int32]:
         min(block.core.bottom + NEAR_PX, block.seen.bottom) - block.seen.top,
         min(block.core.right + NEAR_PX, block.seen.right) - block.seen.left,
     )
-    keep = np.zeros(int(labels.max(initial=0)) + 1, dtype=bool)
-    keep[labels[near.top : near.bottom, near.left : near.right]] = True
-    return np.where(keep[labels], labels, 0)
+    return labels_of(labels, np.unique(labels[near.top : near.bottom, near.left : near.right]))
 
 
 def _ranges(first: Ints, length: Ints) -> Ints:

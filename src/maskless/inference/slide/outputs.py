@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from maskless.inference.outputs import and_compressed
 from maskless.inference.slide.plan import Plan
 from maskless.writers import outlines as exact
 from maskless.writers.density import Density, write_density
@@ -91,8 +92,7 @@ class SlideFiles:
 
 def possible_slide_names(stem: str, formats: Iterable[str]) -> list[str]:
     """The names that the files may be given."""
-    names = [f"{stem}{SLIDE_FORMATS[name]}" for name in formats]
-    return names + [f"{name}.gz" for name in names if name.endswith((".geojson", ".csv"))]
+    return and_compressed([f"{stem}{SLIDE_FORMATS[name]}" for name in formats])
 
 
 def _outlines(labels: np.ndarray, corner: tuple[int, int], scale: float) -> Iterator[tuple[int, Outline]]:

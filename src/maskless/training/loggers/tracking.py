@@ -43,6 +43,21 @@ class Tracking:
         """As `Session.table`."""
         self._tell("table", rows)
 
+    def guarded(self, tell: Callable[[], None]) -> None:
+        """Do what tells or makes something to tell; if it fails, warn once, and tell nothing more."""
+        try:
+            tell()
+        except Exception as error:  # whatever a tracker meets is no reason to lose a training
+            if self.failed:  # it has been said
+                return
+            self.failed = True
+            log.warning(
+                "%s has failed, and the run goes on without it: %s: %s",
+                type(self.logger).__name__,
+                type(error).__name__,
+                error,
+            )
+
     def leave_process(self) -> None:
         """End here, if this process is one of a training's own: who began it goes on."""
         if os.getpid() != self._home:
@@ -62,21 +77,6 @@ class Tracking:
         if self._session is None:
             self._session = self.logger.begin(self.run, self.job)
         return self._session
-
-    def guarded(self, tell: Callable[[], None]) -> None:
-        """Do what tells or makes something to tell; if it fails, warn once, and tell nothing more."""
-        try:
-            tell()
-        except Exception as error:  # whatever a tracker meets is no reason to lose a training
-            if self.failed:  # it has been said
-                return
-            self.failed = True
-            log.warning(
-                "%s has failed, and the run goes on without it: %s: %s",
-                type(self.logger).__name__,
-                type(error).__name__,
-                error,
-            )
 
 
 @contextmanager

@@ -82,9 +82,9 @@ class _Session:
         import wandb
 
         if rows:
-            columns = list(rows[0])
+            columns: list[Any] = list(rows[0])
             data: list[Iterable[Any]] = [[row[column] for column in columns] for row in rows]
-            self.run.log({"scores": wandb.Table(columns=[*columns], data=data)})
+            self.run.log({"scores": wandb.Table(columns=columns, data=data)})
         for row in rows:
             name = "/".join(str(row[key]) for key in ("source", "split", "metric", "definition"))
             self.run.summary[name] = row["mean"]
