@@ -242,7 +242,7 @@ def test_real_fields_are_whole_and_have_their_scale() -> None:
     assert (len(source.items("train")), len(source.items("val")), len(source.items("test"))) == (3, 1, 0)
     assert source.problems() == []
     (remark,) = source.extra()  # a region of seven vertices, a fraction of a pixel across
-    assert "TCGA-AR-A1AK-01Z-00-DX1.xml: 1 of 433 regions without a pixel of their own" in remark
+    assert "TCGA-AR-A1AK-01Z-00-DX1.xml: 1 of 433 outlines without a pixel of their own" in remark
     counts, spacings = {}, {}
     for item in source.splits()["all"].parts["test"]:
         sample = source.read(item, {Signal.IMAGE, Signal.POINTS})
