@@ -15,12 +15,13 @@ PEERS := benchmarks/peers.txt benchmarks/peers-alone.txt
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# --no-compile: Python compiles what it imports as it first does, in less time than pip takes for everything.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $(READY)
 
-demo: $(READY) ## train on rendered tissue for about a minute, segment a photograph, write runs/demo/report.html
+demo: $(READY) ## train on rendered tissue, segment a photograph, write runs/demo/report.html
 	$(BIN)/maskless demo
 
 lint: $(READY) ## ruff, mypy and the import floors
