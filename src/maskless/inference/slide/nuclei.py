@@ -66,6 +66,11 @@ class BlockNuclei:
         right = np.maximum.reduceat(self.col + self.length, first)
         return np.stack([self.row[first], left, self.row[last] + 1, right], axis=1)
 
+    @property
+    def areas(self) -> Ints:
+        """(N,): the number of pixels of each."""
+        return np.diff(np.concatenate([[0], np.cumsum(self.length)])[self.begins])
+
     def pixels(self, nuclei: NDArray[Any]) -> tuple[Ints, Ints, Ints]:
         """The place in `nuclei`, row and column of every pixel of some nuclei, one nucleus after another."""
         runs_of = self.begins[nuclei + 1] - self.begins[nuclei]

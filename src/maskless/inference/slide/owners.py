@@ -14,6 +14,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -22,8 +23,6 @@ from maskless.inference.slide.grid import Block, Grid
 from maskless.inference.slide.nuclei import BlockNuclei, Ints
 
 OPEN, STANDS, GOES = 0, 1, -1
-#: Cores meet in fours: no pixel is seen by more blocks whose nuclei can come to it.
-_MOST_VIEWS = 4
 
 
 @dataclass
@@ -51,67 +50,45 @@ def decide(
 
     The row above is decided already. `looked_at` has (row, column) of every block of the slide that is.
     """
-    founds = [*row, *below]
-    reach = max((_reach(found) for found in founds), default=0)
-    views = _Views.of(grid, founds, reach, looked_at)
-    for found in row:  # those that no other block's can have come to
-        found.state[(found.state == OPEN) & ~_near_lines(found, reach)] = STANDS
-    single, groups = views.groups()
-    for k in single[views.found[single] < len(row)]:
-        if views.state(k) == OPEN:
-            views.set(k, STANDS if views.may_stand_alone[k] else GOES)
-    for group in groups:
+    views = _Views.of(grid, [*row, *below], looked_at)
+    for group in views.groups():
         if (views.found[group] < len(row)).any():
             views.settle(group)
-
-
-def _reach(found: Found) -> int:
-    """How far nuclei of a block come out of its core, px."""
-    box, core = found.nuclei.boxes, np.array(found.block.core)
-    return max(0, *(core[:2] - box[:, :2]).ravel(), *(box[:, 2:] - core[2:]).ravel()) if len(box) else 0
-
-
-def _near_lines(found: Found, reach: int) -> NDArray[np.bool_]:
-    """Which nuclei of a block are as near to a side of its core as nuclei of others can come, bool (N,)."""
-    box, core = found.nuclei.boxes, np.array(found.block.core)
-    return np.any((box[:, :2] < core[:2] + reach) | (box[:, 2:] > core[2:] - reach), axis=1)
+    for number, found in enumerate(row):  # those that overlap nothing
+        own = np.flatnonzero(views.found == number)
+        rest = own[found.state[views.place[own]] == OPEN]
+        found.state[views.place[rest]] = np.where(views.may_stand_alone[rest], STANDS, GOES)
 
 
 @dataclass
 class _Views:
-    """What blocks have found near the lines between them, C views of nuclei, one a row of each array.
+    """What blocks have found and has not gone, V views of nuclei, one a row of each array.
 
     `found` and `place` say whose it is, `depth` how far inside its core its centre lies, px, below 0 outside;
-    `centre` is the pixel of that, and `pixels` those of all, as row * width + column. `overlaps` has the
-    number of pixels that two of them share.
+    `centre` is the pixel of that, as row * width + column, and `area` the number of pixels. `overlaps` has
+    the number of pixels that two of them share, by the two, the first before the second. Pixels themselves
+    are fetched as they are needed: of all nuclei at once they would take hundreds of MiB.
     """
 
+    grid: Grid
     founds: Sequence[Found]
     found: Ints
     place: Ints
     depth: NDArray[np.float64]
     may_stand_alone: NDArray[np.bool_]
     centre: Ints
-    pixels: list[Ints]
+    area: Ints
     overlaps: dict[tuple[int, int], int]
 
     @classmethod
-    def of(
-        cls, grid: Grid, founds: Sequence[Found], reach: int, looked_at: Collection[tuple[int, int]]
-    ) -> "_Views":
-        places = [np.flatnonzero((f.state != GOES) & _near_lines(f, reach)) for f in founds]
-        found = np.repeat(np.arange(len(founds)), [len(place) for place in places])
+    def of(cls, grid: Grid, founds: Sequence[Found], looked_at: Collection[tuple[int, int]]) -> "_Views":
+        places = [np.flatnonzero(f.state != GOES) for f in founds]
+        found = np.repeat(np.arange(len(founds)), [len(of) for of in places])
         place = np.concatenate([np.empty(0, np.int64), *places])
-        pixels = [one for f, near in zip(founds, places, strict=True) for one in _pixels(grid, f, near)]
-        depth, alone, centre = (
-            np.concatenate(parts)
-            for parts in zip(
-                (np.empty(0), np.empty(0, bool), np.empty(0, np.int64)),
-                *(_centres(grid, f, near, looked_at) for f, near in zip(founds, places, strict=True)),
-                strict=True,
-            )
-        )
-        return cls(founds, found, place, depth, alone, centre, pixels, _overlaps(found, pixels))
+        nothing = np.empty(0), np.empty(0, bool), np.empty(0, np.int64), np.empty(0, np.int64)
+        each = [_seen(grid, f, of, looked_at) for f, of in zip(founds, places, strict=True)]
+        seen = (np.concatenate(parts) for parts in zip(nothing, *each, strict=True))
+        return cls(grid, founds, found, place, *seen, _overlaps(grid, founds, found, place))
 
     def state(self, k: int) -> int:
         """What becomes of one of them."""
@@ -121,15 +98,14 @@ class _Views:
         """Decide what becomes of one."""
         self.founds[self.found[k]].state[self.place[k]] = state
 
-    def groups(self) -> tuple[Ints, list[Ints]]:
-        """Those that overlap nothing, and groups of those that overlap each other."""
+    def groups(self) -> list[Ints]:
+        """Groups of those that overlap each other, of two and more."""
         first, second = np.array(list(self.overlaps), np.int64).reshape(-1, 2).T
         links = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(len(self.found),) * 2)
         group = connected_components(links, directed=False)[1] if len(self.found) else self.found
         order = np.argsort(group, kind="stable")
         parts = np.split(order, np.flatnonzero(np.diff(group[order])) + 1)
-        single = [part for part in parts if len(part) == 1]
-        return np.concatenate([np.empty(0, np.int64), *single]), [part for part in parts if len(part) > 1]
+        return [part for part in parts if len(part) > 1]
 
     def settle(self, group: Ints) -> None:
         """Decide all of a group, see above."""
@@ -138,41 +114,69 @@ class _Views:
         undecided.sort(key=lambda k: (-self.depth[k], self.found[k], self.place[k]))
         for k in undecided:
             others = [q for q in standing if self._common(k, q)]
-            free = self.pixels[k]
-            for q in others:
-                free = free[~np.isin(free, self.pixels[q], assume_unique=True)]
-            goes = 2 * len(free) < len(self.pixels[k]) or any(self._within_each_other(k, q) for q in others)
+            goes = self._taken(k, others)
             if not goes and not self.may_stand_alone[k]:
                 goes = not any(self.state(q) != STANDS and self._same(k, q) for q in undecided if q != k)
             self.set(k, GOES if goes else STANDS)
             if not goes:
                 standing.append(k)
-                if len(free) < len(self.pixels[k]):
-                    self.founds[self.found[k]].left[int(self.place[k])] = self.pixels[k] = free
+                if others:
+                    self._leave(k, self._free(k, others), group)
+
+    def _taken(self, k: int, others: Sequence[int]) -> bool:
+        """Whether one is the same nucleus as those that stand: most nuclei near a line are, of one other."""
+        most = max((self._common(k, q) for q in others), default=0)
+        if 2 * (self.area[k] - most) < self.area[k]:
+            return True
+        if len(others) > 1 and 2 * len(self._free(k, others)) < self.area[k]:
+            return True
+        return any(self._within_each_other(k, q) for q in others)
+
+    def _leave(self, k: int, pixels: Ints, group: Ints) -> None:
+        """Leave to one these pixels of its own."""
+        self.founds[self.found[k]].left[int(self.place[k])] = pixels
+        self.area[k] = len(pixels)
+        for q in group.tolist():
+            if self._common(k, q):
+                both = np.intersect1d(pixels, self._pixels(q), assume_unique=True)
+                self.overlaps[min(k, q), max(k, q)] = len(both)
+
+    def _pixels(self, k: int) -> Ints:
+        return _pixels(self.grid, self.founds[self.found[k]], self.place[[k]])[1]
+
+    def _free(self, k: int, others: Sequence[int]) -> Ints:
+        free = self._pixels(k)
+        for q in others:
+            free = free[~np.isin(free, self._pixels(q), assume_unique=True)]
+        return free
 
     def _common(self, p: int, q: int) -> int:
         return self.overlaps.get((p, q) if p < q else (q, p), 0)
 
     def _same(self, p: int, q: int) -> bool:
-        least = min(len(self.pixels[p]), len(self.pixels[q]))
-        return 2 * self._common(p, q) > least or self._within_each_other(p, q)
+        common = self._common(p, q)
+        return 2 * common > min(self.area[p], self.area[q]) or (common > 0 and self._within_each_other(p, q))
 
     def _within_each_other(self, p: int, q: int) -> bool:
-        return _holds(self.pixels[p], self.centre[q]) and _holds(self.pixels[q], self.centre[p])
+        return bool(self.centre[q] in self._pixels(p) and self.centre[p] in self._pixels(q))
 
 
-def _pixels(grid: Grid, found: Found, places: Ints) -> list[Ints]:
-    """The pixels of some nuclei of a block, sorted: those that they were left with, if they have lost any."""
+def _pixels(grid: Grid, found: Found, places: Ints) -> tuple[Ints, Ints]:
+    """Every pixel that some nuclei of a block are left with: whose, by its place in `places`, and which."""
     which, row, col = found.nuclei.pixels(places)
-    ends = np.cumsum(np.bincount(which, minlength=len(places)))[:-1]
-    pixels = np.split(row * grid.width_px + col, ends) if len(places) else []
-    return [found.left.get(int(place), own) for place, own in zip(places, pixels, strict=True)]
+    pixel = row * grid.width_px + col
+    lost = {at: found.left[place] for at, place in enumerate(places.tolist()) if place in found.left}
+    if not lost:
+        return which, pixel
+    whole = ~np.isin(which, list(lost))
+    left = np.repeat(list(lost), [len(of) for of in lost.values()])
+    return np.concatenate([which[whole], left]), np.concatenate([pixel[whole], *lost.values()])
 
 
-def _centres(
+def _seen(
     grid: Grid, found: Found, places: Ints, looked_at: Collection[tuple[int, int]]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], Ints]:
-    """Of some nuclei of a block the depth, whether it may stand without another's word, and the centre."""
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], Ints, Ints]:
+    """Of some nuclei of a block the depth, whether it may stand without another's word, centre and area."""
     table, core = found.nuclei.table, found.block.core
     row, col = (table[name].to_numpy()[places] + 0.5 for name in ("row", "col"))
     # The slide's border is no line between blocks.
@@ -188,28 +192,29 @@ def _centres(
     )
     own = (found.block.row, found.block.col)
     alone = np.array([owner == own or owner not in looked_at for owner in owners], dtype=bool)
-    return depth, alone, row.astype(np.int64) * grid.width_px + col.astype(np.int64)
+    area = found.nuclei.areas
+    for place, left in found.left.items():
+        area[place] = len(left)
+    return depth, alone, row.astype(np.int64) * grid.width_px + col.astype(np.int64), area[places]
 
 
-def _overlaps(found: Ints, pixels: Sequence[Ints]) -> dict[tuple[int, int], int]:
-    """The pairs of views, the first before the second, that share pixels, and how many."""
-    if not len(pixels):
-        return {}
-    view = np.repeat(np.arange(len(pixels)), [len(one) for one in pixels])
-    pixel = np.concatenate(pixels)
-    order = np.argsort(pixel, kind="stable")
-    view, pixel = view[order], pixel[order]
-    pairs = []
-    for away in range(1, _MOST_VIEWS):
-        same = pixel[away:] == pixel[:-away]
-        pairs.append(view[:-away][same] * len(pixels) + view[away:][same])
-    codes, common = np.unique(np.concatenate(pairs), return_counts=True)
-    return {
-        (int(code) // len(pixels), int(code) % len(pixels)): int(n)
-        for code, n in zip(codes, common, strict=True)
-    }
-
-
-def _holds(pixels: Ints, pixel: int) -> bool:
-    at = np.searchsorted(pixels, pixel)
-    return bool(at < len(pixels) and pixels[at] == pixel)
+def _overlaps(grid: Grid, founds: Sequence[Found], found: Ints, place: Ints) -> dict[tuple[int, int], int]:
+    """The pairs of views of two blocks, the first before the second, that share pixels, and how many."""
+    boxes = [f.nuclei.boxes[place[found == number]] for number, f in enumerate(founds)]
+    top, left, bottom, right = np.concatenate([np.empty((0, 4), np.int64), *boxes]).T
+    outlines = shapely.box(left, top, right - 1, bottom - 1)  # two that only touch share none
+    first, second = shapely.STRtree(outlines).query(outlines)
+    near = found[first] < found[second]
+    first, second = first[near], second[near]
+    overlaps: dict[tuple[int, int], int] = {}
+    blocks = found[first] * len(founds) + found[second]
+    for pair in np.unique(blocks).tolist():
+        of = blocks == pair
+        here, there = np.unique(first[of]), np.unique(second[of])
+        one, one_pixel = _pixels(grid, founds[pair // len(founds)], place[here])
+        other, other_pixel = _pixels(grid, founds[pair % len(founds)], place[there])
+        _, at, at_other = np.intersect1d(one_pixel, other_pixel, assume_unique=True, return_indices=True)
+        codes, common = np.unique(here[one[at]] * len(found) + there[other[at_other]], return_counts=True)
+        keys = zip((codes // len(found)).tolist(), (codes % len(found)).tolist(), strict=True)
+        overlaps |= dict(zip(keys, common.tolist(), strict=True))
+    return overlaps
