@@ -87,8 +87,9 @@ class _Views:
         place = np.concatenate([np.empty(0, np.int64), *places])
         nothing = np.empty(0), np.empty(0, bool), np.empty(0, np.int64), np.empty(0, np.int64)
         each = [_seen(grid, f, of, looked_at) for f, of in zip(founds, places, strict=True)]
-        seen = (np.concatenate(parts) for parts in zip(nothing, *each, strict=True))
-        return cls(grid, founds, found, place, *seen, _overlaps(grid, founds, found, place))
+        depth, alone, centre, area = (np.concatenate(parts) for parts in zip(nothing, *each, strict=True))
+        overlaps = _overlaps(grid, founds, found, place)
+        return cls(grid, founds, found, place, depth, alone, centre, area, overlaps)
 
     def state(self, k: int) -> int:
         """What becomes of one of them."""
