@@ -12,6 +12,7 @@ import pytest
 from slide_files import disc_image, write_aperio, write_tiled
 
 from maskless.data.slides import Slide
+from maskless.inference.claims import claimed
 
 WORDS = ("predict", "method=threshold", "method.of=luminance", "progress=false")
 TABLE = "formats=[parquet]"
@@ -91,6 +92,23 @@ def test_lists_and_shares(cli, tmp_path) -> None:
     (tmp_path / "list.csv").write_text("slide,power\nb.tif,20\n")
     assert cli(*WORDS, f"input={tmp_path / 'list.csv'}", f"output={tmp_path / 'one'}", TABLE).code == 0
     assert [row["image"] for row in rows(tmp_path / "one" / "summary.csv")] == ["b.tif"]
+
+
+def test_what_another_command_is_writing_is_refused_before_anything_is_touched(cli, tmp_path) -> None:
+    for name in "ab":
+        slide(tmp_path / f"{name}.tif")
+    (tmp_path / "list.txt").write_text("a.tif\nb.tif\n")
+    words = (*WORDS, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'out'}", TABLE)
+    assert cli(*words).code == 0
+    before = {file: file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()}
+    with claimed(tmp_path / "out", [tmp_path / "b.tif"]):
+        refused = cli(*words, "stains=H-E")
+        assert refused.code == 2
+        assert f"(process {os.getpid()} on " in refused.err
+        assert all(file.read_bytes() == held for file, held in before.items())
+        assert cli(*words, "stains=H-E", "share=0/2").code == 0
+        assert cli(*words, "stains=H-E", "share=1/2").code == 2
+    assert "1 of 2 was done before" in cli(*words, "stains=H-E").out
 
 
 @pytest.mark.parametrize(
