@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from slide_files import disc_image, write_aperio, write_tiled
+from slide_files import damage_tile, disc_image, write_aperio, write_tiled
 
 from maskless.data.slides import Slide
 from maskless.inference.claims import claimed
@@ -92,6 +92,26 @@ def test_lists_and_shares(cli, tmp_path) -> None:
     (tmp_path / "list.csv").write_text("slide,power\nb.tif,20\n")
     assert cli(*WORDS, f"input={tmp_path / 'list.csv'}", f"output={tmp_path / 'one'}", TABLE).code == 0
     assert [row["image"] for row in rows(tmp_path / "one" / "summary.csv")] == ["b.tif"]
+
+
+def test_a_slide_that_is_damaged_in_places_is_done_but_for_these_and_says_so(cli, tmp_path) -> None:
+    image = disc_image(600, 600, 0.5, CENTRES_UM, 7)
+    write_tiled(tmp_path / "a.tif", image, 0.5, downsamples=(1, 2))
+    damage_tile(tmp_path / "a.tif", 0)  # which has half of the discs, or more
+    slide(tmp_path / "b.tif")
+    (tmp_path / "list.txt").write_text("a.tif\nb.tif\n")
+    words = (*WORDS, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'out'}", TABLE)
+    why = "a.tif cannot be decoded in 1 place, 0.0164 mm², which were not looked at"
+    for before in ("", "2 of 2 were done before"):
+        done = cli(*words)
+        assert done.code == 3
+        assert why in done.out
+        assert before in done.out
+        assert done.err == "maskless: 1 of 2 slides was not looked at where it is damaged, as said above\n"
+        partly, whole = rows(tmp_path / "out" / "slides.csv")
+        assert (partly["state"], partly["unreadable_mm2"]) == ("partly", "0.0164")
+        assert partly["why"].startswith(why)
+        assert (whole["state"], whole["why"], whole["unreadable_mm2"]) == ("done", "", "0.0")
 
 
 def test_what_another_command_is_writing_is_refused_before_anything_is_touched(cli, tmp_path) -> None:

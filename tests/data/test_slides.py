@@ -205,6 +205,64 @@ def test_a_damaged_tile_is_named_and_the_rest_is_read(tmp_path: Path, discs: np.
         assert (slide.read(600, 300, 20, 20) > 0).all()
 
 
+@pytest.mark.parametrize("write", WRITERS)
+def test_around_damage_is_what_can_be_decoded_and_white_where_nothing_can(
+    tmp_path: Path, discs: np.ndarray, write
+) -> None:
+    file = write(tmp_path / "a.tif", discs, MPP, downsamples=(1,))
+    with Slide.open(file) as slide:
+        size = slide.width_px, slide.height_px
+        whole = slide.read(0, 0, *size)
+        damage_tile(file, 7)  # the second of the second row
+    with Slide.open(file) as slide:
+        around, lost = slide.around_damage()
+        assert not lost
+        seen = around.read(0, 0, *size)
+        assert lost == {(256, 256, 256, 256)}
+        place = np.s_[256:512, 256:512]
+        assert (seen[place] == 255).all()
+        seen[place] = whole[place]
+        np.testing.assert_array_equal(seen, whole)
+        # A pixel depends on its place alone, at any scale.
+        half = slide.around_damage()[0].read(100, 100, 250, 250, 2 * MPP)
+        part = slide.around_damage()[0].read(200, 200, 150, 150, 2 * MPP)
+        np.testing.assert_array_equal(half[50:200, 50:200], part)
+
+
+def test_what_a_coarser_level_has_lost_is_made_of_the_finer_one(tmp_path: Path, discs: np.ndarray) -> None:
+    file = write_aperio(tmp_path / "a.svs", discs, MPP, 40, downsamples=(1, 2, 4))
+    with Slide.open(file) as slide:
+        whole = slide.read(0, 0, 300, 250, 4 * MPP)
+    damage_tile(file, 0, page=2)
+    with Slide.open(file) as slide:
+        around, lost = slide.around_damage()
+        assert np.abs(around.read(0, 0, 300, 250, 4 * MPP).astype(int) - whole).mean() < 1
+        assert not lost
+    damage_tile(file, 0, page=1)
+    damage_tile(file, 1)
+    with Slide.open(file) as slide:
+        around, lost = slide.around_damage()
+        seen = around.read(0, 0, 300, 250, 4 * MPP)
+        assert lost == {(256, 0, 256, 256)}
+        assert (seen[:64, 64:128] == 255).all()
+        seen[:64, 64:128] = whole[:64, 64:128]
+        assert np.abs(seen.astype(int) - whole).mean() < 1
+
+
+def test_a_slide_of_which_nothing_can_be_decoded_or_that_is_gone_is_no_damaged_place(
+    tmp_path: Path, discs: np.ndarray
+) -> None:
+    file = write_aperio(tmp_path / "a.svs", discs, MPP, 40, downsamples=(1,))
+    for tile in range(24):
+        damage_tile(file, tile)
+    with Slide.open(file) as slide:
+        with pytest.raises(UserError, match=r"a\.svs is cut short or damaged"):
+            slide.thumbnail_around_damage(500)
+        file.unlink()
+        with pytest.raises(UserError, match=r"a\.svs cannot be read any more"):
+            slide.around_damage()[0].read(0, 0, 300, 300)
+
+
 def test_stacks_and_other_numbers_are_refused(tmp_path: Path) -> None:
     import tifffile
 

@@ -180,13 +180,19 @@ def _refuse_nothing(done: Sequence[Predicted]) -> None:
 
 
 def _say_skipped(done: Sequence[Predicted]) -> None:
-    """Raise PartlyDone if images were skipped; the traceback of a defect is printed."""
+    """Raise PartlyDone if images, or parts of slides, were skipped; the traceback of a defect is printed."""
     errors = Console(stderr=True)
     for one in done:
         if one.defect:
             _print("".join(traceback.format_exception(one.defect)), errors)
+    missing = []
     if skipped := sum(one.problem is not None for one in done):
-        raise PartlyDone(f"{skipped} of {len(done)} images were skipped, as said above")
+        missing.append(f"{skipped} of {len(done)} images were skipped")
+    if partly := sum(one.unreadable is not None for one in done):
+        them = "was not looked at where it is" if partly == 1 else "were not looked at where they are"
+        missing.append(f"{partly} of {len(done)} slides {them} damaged")
+    if missing:
+        raise PartlyDone(f"{' and '.join(missing)}, as said above")
 
 
 # -- the summary ---------------------------------------------------------------------------------------------
