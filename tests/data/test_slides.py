@@ -1,7 +1,9 @@
 """Any rectangle of a slide at any spacing: where it is, how large, and what is said when that cannot be."""
 
 import os
+import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openslide import OpenSlide
 from PIL import Image
-from slide_files import damage_tile, disc_image, level, write_aperio, write_ome, write_tiled
+from slide_files import (
+    claim_compression,
+    damage_tile,
+    disc_image,
+    level,
+    write_aperio,
+    write_ome,
+    write_tiled,
+)
 
 from maskless.data.slides import Slide, is_slide
 from maskless.errors import UserError
@@ -261,6 +271,63 @@ def test_a_slide_of_which_nothing_can_be_decoded_or_that_is_gone_is_no_damaged_p
         file.unlink()
         with pytest.raises(UserError, match=r"a\.svs cannot be read any more"):
             slide.around_damage()[0].read(0, 0, 300, 300)
+
+
+# -- compressions that need another package ------------------------------------------------------------------
+
+CODECS = find_spec("imagecodecs") is not None
+#: By the value of the tag. All but the first two are unknown to OpenSlide as well.
+COMPRESSIONS = {"lzw": 5, "zstd": 50000, "jpeg2000": 34712, "jpegxr": 22610, "webp": 50001}
+
+
+@pytest.mark.skipif(not CODECS, reason="needs imagecodecs: pip install 'maskless[codecs]'")
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_an_ome_tiff_in_any_compression_is_read(tmp_path: Path, discs: np.ndarray, compression: str) -> None:
+    with Slide.open(write_ome(tmp_path / "a.ome.tif", discs, MPP, compression=compression)) as slide:
+        seen = slide.read(100, 50, 600, 500)
+        np.testing.assert_allclose(seen.astype(int), discs[50:550, 100:700], atol=40)
+        assert np.abs(seen.astype(int) - discs[50:550, 100:700]).mean() < 1
+        small = slide.read(0, 0, 300, 200, 4 * MPP)
+        assert np.abs(small.astype(int) - level(discs, 4)[:200, :300]).mean() < 1
+
+
+@pytest.mark.skipif(CODECS, reason="imagecodecs is installed")
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_compression_that_needs_another_package_says_which(
+    tmp_path: Path, discs: np.ndarray, compression: str
+) -> None:
+    if compression == "zstd" and sys.version_info >= (3, 14):
+        pytest.skip("Python itself has ZSTD")
+    file = write_ome(tmp_path / "a.ome.tif", discs, MPP)
+    with Slide.open(claim_compression(file, COMPRESSIONS[compression])) as slide:
+        for read in (slide.read, slide.around_damage()[0].read):
+            with pytest.raises(UserError, match=r"a\.ome\.tif .* pip install 'maskless\[codecs\]'"):
+                read(0, 0, 100, 100)
+
+
+@pytest.mark.skipif(CODECS, reason="imagecodecs is installed")
+def test_so_does_a_tiff_that_openslide_knows_but_for_its_compression(
+    tmp_path: Path, discs: np.ndarray
+) -> None:
+    file = claim_compression(write_tiled(tmp_path / "a.tif", discs, MPP), COMPRESSIONS["jpeg2000"])
+    assert is_slide(file)
+    with Slide.open(file) as slide, pytest.raises(UserError, match=r"a\.tif .* 'maskless\[codecs\]'"):
+        slide.read(0, 0, 100, 100)
+
+
+def test_a_compression_of_pythons_own_is_read_where_openslide_has_none(
+    tmp_path: Path, discs: np.ndarray
+) -> None:
+    import tifffile
+
+    options = {"photometric": "rgb", "tile": (256, 256), "compression": "lzma", "metadata": None}
+    options |= {"resolution": (1e4 / MPP, 1e4 / MPP), "resolutionunit": "centimeter"}
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(discs, **options)
+        file.write(level(discs, 4), subfiletype=1, **options)
+    with Slide.open(tmp_path / "a.tif") as slide:
+        assert slide.mpp == pytest.approx(MPP)
+        np.testing.assert_array_equal(slide.read(100, 50, 600, 500), discs[50:550, 100:700])
 
 
 def test_stacks_and_other_numbers_are_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tifffile import TiffFile, TiffPage
 from maskless.data.ome import ome_power
 from maskless.data.pixels import over_white
 from maskless.data.stated_spacing import believed, tiff_statements
-from maskless.data.tiff import DESCRIPTION, SIGNATURES, damaged, unlogged
+from maskless.data.tiff import DESCRIPTION, SIGNATURES, damaged, needs_codec, unlogged
 from maskless.errors import UserError
 from maskless.resizing import MAX_PIXELS
 
@@ -63,7 +63,10 @@ def open_levels(path: Path) -> Levels:
         with unlogged(), TiffFile(path) as file:
             if vendor is None or file.is_ome:
                 return TiffLevels(path)
-            return OpenSlideLevels(path, *_stated(file.pages.first))
+            try:
+                return OpenSlideLevels(path, *_stated(file.pages.first))
+            except OpenSlideError:  # in a compression that OpenSlide does not know
+                return TiffLevels(path)
     except UserError:
         raise
     except Exception as error:  # a damaged file raises anything at all
@@ -125,7 +128,7 @@ class OpenSlideLevels:
 
 
 class TiffLevels:
-    """An OME-TIFF, or a tiled TIFF that OpenSlide does not open; see `Levels`. 8 bits, grey or RGB."""
+    """An OME-TIFF, or a TIFF that OpenSlide does not open; see `Levels`. 8 bits, grey or RGB."""
 
     def __init__(self, path: Path) -> None:
         import zarr  # slow to import, and seldom needed
@@ -172,7 +175,7 @@ class TiffLevels:
         except MemoryError:
             raise
         except Exception as error:
-            if "imagecodecs" in str(error):
+            if needs_codec(error):
                 raise UserError(
                     f"{self._path} is compressed in a way that needs another package: pip install "
                     "'maskless[codecs]'"
