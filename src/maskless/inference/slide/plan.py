@@ -12,8 +12,7 @@ from maskless.data.slides import Place, Slide
 from maskless.data.tissue import tissue_mask
 from maskless.inference.slide.grid import Block, Grid, block_sides
 from maskless.segmenter import Segmenter
-from maskless.translated import Translated
-from maskless.windows import Tiling
+from maskless.translated import last_of
 
 #: The longer side of the picture that tissue is looked for on.
 THUMBNAIL_PX = 2048
@@ -47,7 +46,7 @@ class Plan:
         wanted = getattr(segmenter, "mpp", None)
         mpp = slide.stored_mpp(wanted) if wanted else slide.mpp
         scale = mpp / slide.mpp
-        side, margin = block_sides(_tiling(segmenter))
+        side, margin = block_sides(getattr(last_of(segmenter), "tiling", None))
         height, width = (max(1, round(length / scale)) for length in (slide.height_px, slide.width_px))
         grid = Grid(height, width, core_px or side, margin)
         thumbnail, lost = slide.thumbnail_around_damage(THUMBNAIL_PX)
@@ -112,12 +111,6 @@ def _shares(start: float, end: float) -> tuple[int, NDArray[np.float64]]:
     first = int(start)
     edges = np.arange(first, int(np.ceil(end)) + 1)
     return first, np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
-
-
-def _tiling(segmenter: Segmenter) -> Tiling | None:
-    """The windows of a segmenter, if it has any."""
-    last = segmenter.then if isinstance(segmenter, Translated) else segmenter
-    return getattr(last, "tiling", None)
 
 
 def _drawn(regions: Sequence[Region], shape: tuple[int, ...], slide: Slide) -> NDArray[np.bool_]:

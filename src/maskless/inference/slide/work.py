@@ -22,7 +22,7 @@ from maskless.inference.slide.plan import Plan
 from maskless.measure import measured
 from maskless.segmenter import MapSegmenter, Segmenter
 from maskless.stain import Vectors
-from maskless.translated import Translated
+from maskless.translated import Translated, last_of
 
 #: Columns of a block's table with what a classifier has seen of each nucleus.
 SEEN = "seen_{}"
@@ -118,7 +118,7 @@ def _halves(segmenter: Segmenter) -> tuple[Callable[..., Any], Callable[[Any], N
 
 def _groupers(segmenter: Segmenter) -> int:
     """How many blocks are grouped at once: one beside a network that has the cores, more beside a GPU."""
-    last = segmenter.then if isinstance(segmenter, Translated) else segmenter
+    last = last_of(segmenter)
     on_cpu = not isinstance(last, MapSegmenter) or last.device.type == "cpu"
     return 1 if on_cpu else max(1, min(_MOST_GROUPERS, (os.cpu_count() or 1) - 1))
 
