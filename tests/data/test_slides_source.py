@@ -73,6 +73,14 @@ def test_a_tile_is_read_at_its_power_and_place(slides: Slides) -> None:
         refuse_without_powers(slides, (5, 10, 20), None)
 
 
+def test_a_power_at_which_no_slide_was_scanned_is_said(tmp_path: Path) -> None:
+    source = prepared(folder_of(tmp_path, ["a.svs"], mpp=0.5, power=20))
+    for needs, powers in (((Signal.SCALES,), POWERS), ((Signal.IMAGE,), ())):
+        with pytest.raises(UserError, match=r"those slides have tiles at 10x, 20x alone; set method\.powers"):
+            training(source, needs, powers)
+    assert training(source, powers=(10, 20))[1]
+
+
 def test_training_sees_each_power_equally_often_and_every_tile_once_a_pass(slides: Slides) -> None:
     data = training(slides)
     drawn = [data[n] for n in range(60)]

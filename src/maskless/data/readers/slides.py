@@ -136,6 +136,16 @@ class Slides(Source):
             self._tiles[part] = read_tiles(tables, self.tiling.powers)
         return self._tiles[part][power]
 
+    def where_else(self) -> str:
+        """See `Source`: slides that were scanned at less than a power have no tiles at it."""
+        powers = [f"{power:g}x" for power in self.tiling.powers if self.items_at("train", power)]
+        if not powers:
+            return super().where_else()
+        return (
+            f": those slides have tiles at {', '.join(powers)} alone; set method.powers, or dataset.powers "
+            "for a method that has none, to some of these"
+        )
+
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """A tile, uint8 (size_px, size_px, 3), at its power. Raises Undecodable for a damaged place."""
         name, power, x, y = place_of(item)
