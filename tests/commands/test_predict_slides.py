@@ -131,6 +131,18 @@ def test_what_another_command_is_writing_is_refused_before_anything_is_touched(c
     assert "1 of 2 was done before" in cli(*words, "stains=H-E").out
 
 
+@pytest.mark.parametrize("given", ["in", "in/a.tif", "list.txt"])
+def test_a_table_beside_a_slide_says_its_scale_however_it_is_named(cli, tmp_path, given) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    slide(folder / "a.tif", None)
+    (folder / "slides.csv").write_text("slide,mpp\na,0.5\n")
+    (tmp_path / "list.txt").write_text("in/a.tif\n")
+    done = cli(*WORDS, f"input={tmp_path / given}", f"output={tmp_path / 'out'}", TABLE)
+    assert done.code == 0, done.err
+    assert [row["mpp"] for row in rows(tmp_path / "out" / "summary.csv")] == ["0.5"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
