@@ -200,6 +200,14 @@ def test_the_table_gives_spacing_part_and_patient(tmp_path: Path) -> None:
     assert {place_of(item)[0] for item in source.items("test")} == {"b"}
 
 
+def test_a_scale_for_all_is_that_of_slides_that_state_none(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["a.svs"])
+    folder_of(tmp_path, ["b.svs"], mpp=None, power=None)
+    source = prepared(folder, mpp=0.5)
+    assert [source._opened(name).mpp for name in "ab"] == [0.25, 0.5]
+    assert [row["found"]["mpp"] for row in source._indexed.values()] == [0.25, 0.5]
+
+
 def test_the_patients_of_the_paper_are_found_by_their_barcodes(tmp_path: Path) -> None:
     names = ["TCGA-18-5592-01Z-00-DX1.svs", "TCGA-AY-A8YK-01A-01-TS1.9f.svs", "TCGA-G9-6362-01Z-00-DX1.svs"]
     source = prepared(folder_of(tmp_path / "x", [*names, "other.svs"]), split="tcga_19_11", powers=[10])

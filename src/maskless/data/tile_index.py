@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,9 @@ def serves(had: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
 
 def opened_slide(slide: SlideFile) -> Slide:
     """The slide, open, by what is said of it. Raises UserError as `Slide.open` does."""
+    if slide.if_unstated:
+        with suppress(UnknownSpacing):
+            return Slide.open(slide.path)
     try:
         return Slide.open(slide.path, slide.mpp, slide.power)
     except UnknownSpacing as error:
@@ -186,7 +190,9 @@ def tiles_at(slide: Slide, mask: NDArray[np.bool_], power: float, tiling: Tiling
 
 def asked_of(slide: SlideFile, tiling: Tiling) -> dict[str, Any]:
     """What the index of a slide follows from, plain values, for its head."""
-    said = {"mpp": slide.mpp, "power": slide.power}
+    said: dict[str, Any] = {"mpp": slide.mpp, "power": slide.power}
+    if slide.if_unstated and (slide.mpp or slide.power):
+        said["if_unstated"] = True
     about = {**asdict(tiling), "powers": list(tiling.powers), **said}
     return {**about, "slide": fingerprint(slide.path)}
 

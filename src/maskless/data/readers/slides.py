@@ -36,7 +36,7 @@ class Slides(Source):
 
     µm/px and power are what a slide states, or what a table says of it: `table`, or slides.csv in the folder,
     with the columns slide, mpp, power, split, group, of which all but the first may be missing. `mpp` and
-    `power` are those of slides of which the table says neither. A TCGA barcode in a name says which patient
+    `power` are those of slides of which neither says either. A TCGA barcode in a name says which patient
     and tissue a slide shows; group, where the table has it, is the patient.
 
     It offers `scales`: a tile at each of the powers, each of a place of its own; and `image`: the tiles of
