@@ -570,6 +570,23 @@ def test_both_halves_are_the_whole_and_the_first_leaves_nothing_to_the_network(j
     np.testing.assert_array_equal(halves.find(seen), found)
 
 
+def test_averaged_parts_of_one_whole_are_known_by_its_squares_as_they_are_turned():
+    squares = np.stack([field((64, 64)), field((64, 64))[::-1]])
+    known = Known()
+    averaged = known.segmenter(average="dihedral")
+    with averaged.knowing(squares):
+        averaged.maps(squares[0])
+    assert all(known.held)
+    turned = [
+        s[:, ::rows, ::cols]
+        for s in (squares, squares.swapaxes(1, 2))
+        for rows in (1, -1)
+        for cols in (1, -1)
+    ]
+    for batch, one in zip(known.given, turned, strict=True):
+        np.testing.assert_array_equal(pixels_of(batch), one)
+
+
 @pytest.mark.parametrize("colour", [WhiteBalance(), Reinhard((70, 10, -5), (15, 8, 4))])
 def test_parts_of_one_whole_are_treated_alike(colour):
     whole = field((64, 256)) // 3 * 2 + np.linspace(0, 80, 256).astype(np.uint8)[None, :, None]

@@ -113,7 +113,7 @@ class MapSegmenter:
             raise UserError(f"batch={batch} windows must be at least 1")
         self.predict, self.chain, self.join, self.average = predict, chain, join, average
         self.colour, self.prepare, self.prepare_px = colour, prepare, prepare_px
-        self._is_known = False  # whether what depends on the whole is prepared by more than the image
+        self._squares: np.ndarray | None = None  # of the whole that images are known to be parts of
         self.tiling = Tiling(window_px, overlap_px, multiple_px)
         self.mpp = spacing_of(mpp)
         self.device, self.batch, self.autocast = torch.device(device), batch, autocast
@@ -177,18 +177,19 @@ class MapSegmenter:
 
         They are uint8 (N, square_px, square_px, 3). The colours of the parts are changed as those of the
         squares together (by a `colour` that has a `like`; others see each part alone), and what depends on
-        the image as a whole is prepared by them once.
+        the image as a whole is prepared by them: once, or, where the parts are averaged over orientations,
+        for each anew, by the squares as they are then turned.
         """
-        own = self.colour, self._is_known
+        own = self.colour, self._squares
         if like := getattr(self.colour, "like", None):
             self.colour = like(squares.reshape(-1, *squares.shape[2:]))
         coloured = np.stack([self.colour(square) for square in squares]) if self.colour else squares
         try:
-            with self._prepared_by(coloured) if self.prepare else nullcontext():
-                self._is_known = True
+            with self._prepared_by(coloured) if self.prepare and not self._turns else nullcontext():
+                self._squares = coloured
                 yield
         finally:
-            self.colour, self._is_known = own
+            self.colour, self._squares = own
 
     def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The joined maps by name, float32 (H, W) or (C, H, W); with 'own', each pixel from one window."""
@@ -255,7 +256,7 @@ class MapSegmenter:
         for together in [orientations] if self.prepare is None else [(one,) for one in orientations]:
             views = (View.of(image, orientation, self.tiling) for orientation in together)
             windows = (window for view in views for window in view.windows())
-            with self._knowing(oriented(image, together[0], rows=0, cols=1)):
+            with self._knowing(image, together[0]):
                 for _, of_one_size in groupby(windows, key=lambda window: window.view.side_px):
                     while chunk := list(islice(of_one_size, self.batch)):
                         yield from self._chunk(chunk)
@@ -267,10 +268,22 @@ class MapSegmenter:
             height, width = window.shape
             yield window, {name: of[k][..., :height, :width] for name, of in maps.items()}
 
-    def _knowing(self, image: np.ndarray) -> AbstractContextManager[None]:
-        """What is prepared of the whole image."""
-        fits = all(len(self.tiling.along(length).starts_px) == 1 for length in image.shape[:2])
-        if self.prepare is None or self._is_known or (fits and self.prepare_px is None):
+    @property
+    def _turns(self) -> bool:
+        """Whether the network sees an image in several orientations."""
+        return self.average != "none"
+
+    def _knowing(self, image: np.ndarray, orientation: Orientation) -> AbstractContextManager[None]:
+        """What is prepared of the whole image, in an orientation."""
+        if self.prepare is None:
+            return nullcontext()
+        if self._squares is not None:
+            turned = np.ascontiguousarray(oriented(self._squares, orientation, rows=1, cols=2))
+            return self._prepared_by(turned) if self._turns else nullcontext()
+        image = oriented(image, orientation, rows=0, cols=1)
+        if self.prepare_px is None and all(
+            len(self.tiling.along(length).starts_px) == 1 for length in image.shape[:2]
+        ):
             return nullcontext()
         return self._prepared_by(self._samples(image))
 

@@ -106,6 +106,11 @@ class Translated:
         return spacing_of(mpp) or self.translator.mpp, translate(self.translator, image, mpp)
 
 
+def last_of(segmenter: Segmenter) -> Segmenter:
+    """The segmenter that finds the nuclei: what a `Translated` wraps, or else this one."""
+    return segmenter.then if isinstance(segmenter, Translated) else segmenter
+
+
 def translate(
     translator: MapSegmenter, image: NDArray[np.uint8], mpp: float | None = None
 ) -> NDArray[np.uint8]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from slide_files import disc_image, write_aperio, write_tiled
+from slide_files import damage_tile, disc_image, write_aperio, write_tiled
 
 from maskless.data.slides import Slide
+from maskless.inference.claims import claimed
 
 WORDS = ("predict", "method=threshold", "method.of=luminance", "progress=false")
 TABLE = "formats=[parquet]"
@@ -91,6 +92,55 @@ def test_lists_and_shares(cli, tmp_path) -> None:
     (tmp_path / "list.csv").write_text("slide,power\nb.tif,20\n")
     assert cli(*WORDS, f"input={tmp_path / 'list.csv'}", f"output={tmp_path / 'one'}", TABLE).code == 0
     assert [row["image"] for row in rows(tmp_path / "one" / "summary.csv")] == ["b.tif"]
+
+
+def test_a_slide_that_is_damaged_in_places_is_done_but_for_these_and_says_so(cli, tmp_path) -> None:
+    image = disc_image(600, 600, 0.5, CENTRES_UM, 7)
+    write_tiled(tmp_path / "a.tif", image, 0.5, downsamples=(1, 2))
+    damage_tile(tmp_path / "a.tif", 0)  # which has half of the discs, or more
+    slide(tmp_path / "b.tif")
+    (tmp_path / "list.txt").write_text("a.tif\nb.tif\n")
+    words = (*WORDS, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'out'}", TABLE)
+    why = "a.tif cannot be decoded in 1 place, 0.0164 mm², which were not looked at"
+    for before in ("", "2 of 2 were done before"):
+        done = cli(*words)
+        assert done.code == 3
+        assert why in done.out
+        assert before in done.out
+        assert done.err == "maskless: 1 of 2 slides was not looked at where it is damaged, as said above\n"
+        partly, whole = rows(tmp_path / "out" / "slides.csv")
+        assert (partly["state"], partly["unreadable_mm2"]) == ("partly", "0.0164")
+        assert partly["why"].startswith(why)
+        assert (whole["state"], whole["why"], whole["unreadable_mm2"]) == ("done", "", "0.0")
+
+
+def test_what_another_command_is_writing_is_refused_before_anything_is_touched(cli, tmp_path) -> None:
+    for name in "ab":
+        slide(tmp_path / f"{name}.tif")
+    (tmp_path / "list.txt").write_text("a.tif\nb.tif\n")
+    words = (*WORDS, f"input={tmp_path / 'list.txt'}", f"output={tmp_path / 'out'}", TABLE)
+    assert cli(*words).code == 0
+    before = {file: file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()}
+    with claimed(tmp_path / "out", [tmp_path / "b.tif"]):
+        refused = cli(*words, "stains=H-E")
+        assert refused.code == 2
+        assert f"(process {os.getpid()} on " in refused.err
+        assert all(file.read_bytes() == held for file, held in before.items())
+        assert cli(*words, "stains=H-E", "share=0/2").code == 0
+        assert cli(*words, "stains=H-E", "share=1/2").code == 2
+    assert "1 of 2 was done before" in cli(*words, "stains=H-E").out
+
+
+@pytest.mark.parametrize("given", ["in", "in/a.tif", "list.txt"])
+def test_a_table_beside_a_slide_says_its_scale_however_it_is_named(cli, tmp_path, given) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    slide(folder / "a.tif", None)
+    (folder / "slides.csv").write_text("slide,mpp\na,0.5\n")
+    (tmp_path / "list.txt").write_text("in/a.tif\n")
+    done = cli(*WORDS, f"input={tmp_path / given}", f"output={tmp_path / 'out'}", TABLE)
+    assert done.code == 0, done.err
+    assert [row["mpp"] for row in rows(tmp_path / "out" / "summary.csv")] == ["0.5"]
 
 
 @pytest.mark.parametrize(

@@ -91,13 +91,17 @@ def write_ome(
     mpp: float | None = 0.25,
     downsamples: Sequence[float] = (1, 4),
     tile_px: int = 256,
+    compression: str = "zlib",
 ) -> Path:
-    """An OME-TIFF of deflated tiles, whose smaller levels hang below the first one (SubIFDs)."""
+    """An OME-TIFF of deflated tiles, whose smaller levels hang below the first one (SubIFDs).
+
+    Another `compression` than zlib and lzma needs imagecodecs.
+    """
     metadata: dict[str, Any] = {"axes": "YXS"}
     if mpp is not None:
         metadata |= {"PhysicalSizeX": mpp, "PhysicalSizeXUnit": "µm"}
         metadata |= {"PhysicalSizeY": mpp, "PhysicalSizeYUnit": "µm"}
-    options: dict[str, Any] = {"photometric": "rgb", "tile": (tile_px, tile_px), "compression": "zlib"}
+    options: dict[str, Any] = {"photometric": "rgb", "tile": (tile_px, tile_px), "compression": compression}
     with TiffWriter(path, ome=True) as file:
         first, *others = (level(image, downsample) for downsample in downsamples)
         file.write(first, subifds=len(others), metadata=metadata, **options)
@@ -111,6 +115,15 @@ def level(image: NDArray[np.uint8], downsample: float) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     size = int(width / downsample), int(height / downsample)
     return image if downsample == 1 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA))
+
+
+def claim_compression(path: Path, number: int) -> Path:
+    """Write into a TIFF that its tiles are compressed in another way than they are, by the tag's value."""
+    with TiffFile(path, mode="r+b") as file:
+        for page in file.pages:
+            for each in (page, *(page.pages or ())):
+                each.tags["Compression"].overwrite(number)
+    return path
 
 
 def damage_tile(path: Path, number: int, page: int = 0) -> None:
@@ -137,10 +150,7 @@ def _write_jpegs(
         for number, downsample in enumerate(downsamples):
             pixels = level(image, downsample)
             file.write(_jpegs(pixels, tile_px), shape=pixels.shape, subfiletype=int(number > 0), **tags)
-    with TiffFile(path, mode="r+b") as file:
-        for page in file.pages:
-            page.tags["Compression"].overwrite(_JPEG)
-    return path
+    return claim_compression(path, _JPEG)
 
 
 def _jpegs(pixels: NDArray[np.uint8], tile_px: int) -> Iterator[bytes]:

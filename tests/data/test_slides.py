@@ -1,7 +1,9 @@
 """Any rectangle of a slide at any spacing: where it is, how large, and what is said when that cannot be."""
 
 import os
+import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openslide import OpenSlide
 from PIL import Image
-from slide_files import damage_tile, disc_image, level, write_aperio, write_ome, write_tiled
+from slide_files import (
+    claim_compression,
+    damage_tile,
+    disc_image,
+    level,
+    write_aperio,
+    write_ome,
+    write_tiled,
+)
 
 from maskless.data.slides import Slide, is_slide
 from maskless.errors import UserError
@@ -203,6 +213,121 @@ def test_a_damaged_tile_is_named_and_the_rest_is_read(tmp_path: Path, discs: np.
         with pytest.raises(UserError, match=r"a\.tif cannot be decoded at column 300, row 300 of level 0"):
             slide.read(300, 300, 50, 50)
         assert (slide.read(600, 300, 20, 20) > 0).all()
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_around_damage_is_what_can_be_decoded_and_white_where_nothing_can(
+    tmp_path: Path, discs: np.ndarray, write
+) -> None:
+    file = write(tmp_path / "a.tif", discs, MPP, downsamples=(1,))
+    with Slide.open(file) as slide:
+        size = slide.width_px, slide.height_px
+        whole = slide.read(0, 0, *size)
+        damage_tile(file, 7)  # the second of the second row
+    with Slide.open(file) as slide:
+        around, lost = slide.around_damage()
+        assert not lost
+        seen = around.read(0, 0, *size)
+        assert lost == {(256, 256, 256, 256)}
+        place = np.s_[256:512, 256:512]
+        assert (seen[place] == 255).all()
+        seen[place] = whole[place]
+        np.testing.assert_array_equal(seen, whole)
+        # A pixel depends on its place alone, at any scale.
+        half = slide.around_damage()[0].read(100, 100, 250, 250, 2 * MPP)
+        part = slide.around_damage()[0].read(200, 200, 150, 150, 2 * MPP)
+        np.testing.assert_array_equal(half[50:200, 50:200], part)
+
+
+def test_what_a_coarser_level_has_lost_is_made_of_the_finer_one(tmp_path: Path, discs: np.ndarray) -> None:
+    file = write_aperio(tmp_path / "a.svs", discs, MPP, 40, downsamples=(1, 2, 4))
+    with Slide.open(file) as slide:
+        whole = slide.read(0, 0, 300, 250, 4 * MPP)
+    damage_tile(file, 0, page=2)
+    with Slide.open(file) as slide:
+        around, lost = slide.around_damage()
+        assert np.abs(around.read(0, 0, 300, 250, 4 * MPP).astype(int) - whole).mean() < 1
+        assert not lost
+    damage_tile(file, 0, page=1)
+    damage_tile(file, 1)
+    with Slide.open(file) as slide:
+        around, lost = slide.around_damage()
+        seen = around.read(0, 0, 300, 250, 4 * MPP)
+        assert lost == {(256, 0, 256, 256)}
+        assert (seen[:64, 64:128] == 255).all()
+        seen[:64, 64:128] = whole[:64, 64:128]
+        assert np.abs(seen.astype(int) - whole).mean() < 1
+
+
+def test_a_slide_of_which_nothing_can_be_decoded_or_that_is_gone_is_no_damaged_place(
+    tmp_path: Path, discs: np.ndarray
+) -> None:
+    file = write_aperio(tmp_path / "a.svs", discs, MPP, 40, downsamples=(1,))
+    for tile in range(24):
+        damage_tile(file, tile)
+    with Slide.open(file) as slide:
+        with pytest.raises(UserError, match=r"a\.svs is cut short or damaged"):
+            slide.thumbnail_around_damage(500)
+        file.unlink()
+        with pytest.raises(UserError, match=r"a\.svs cannot be read any more"):
+            slide.around_damage()[0].read(0, 0, 300, 300)
+
+
+# -- compressions that need another package ------------------------------------------------------------------
+
+CODECS = find_spec("imagecodecs") is not None
+#: By the value of the tag. All but the first two are unknown to OpenSlide as well.
+COMPRESSIONS = {"lzw": 5, "zstd": 50000, "jpeg2000": 34712, "jpegxr": 22610, "webp": 50001}
+
+
+@pytest.mark.skipif(not CODECS, reason="needs imagecodecs: pip install 'maskless[codecs]'")
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_an_ome_tiff_in_any_compression_is_read(tmp_path: Path, discs: np.ndarray, compression: str) -> None:
+    with Slide.open(write_ome(tmp_path / "a.ome.tif", discs, MPP, compression=compression)) as slide:
+        seen = slide.read(100, 50, 600, 500)
+        np.testing.assert_allclose(seen.astype(int), discs[50:550, 100:700], atol=40)
+        assert np.abs(seen.astype(int) - discs[50:550, 100:700]).mean() < 1
+        small = slide.read(0, 0, 300, 200, 4 * MPP)
+        assert np.abs(small.astype(int) - level(discs, 4)[:200, :300]).mean() < 1
+
+
+@pytest.mark.skipif(CODECS, reason="imagecodecs is installed")
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_compression_that_needs_another_package_says_which(
+    tmp_path: Path, discs: np.ndarray, compression: str
+) -> None:
+    if compression == "zstd" and sys.version_info >= (3, 14):
+        pytest.skip("Python itself has ZSTD")
+    file = write_ome(tmp_path / "a.ome.tif", discs, MPP)
+    with Slide.open(claim_compression(file, COMPRESSIONS[compression])) as slide:
+        for read in (slide.read, slide.around_damage()[0].read):
+            with pytest.raises(UserError, match=r"a\.ome\.tif .* pip install 'maskless\[codecs\]'"):
+                read(0, 0, 100, 100)
+
+
+@pytest.mark.skipif(CODECS, reason="imagecodecs is installed")
+def test_so_does_a_tiff_that_openslide_knows_but_for_its_compression(
+    tmp_path: Path, discs: np.ndarray
+) -> None:
+    file = claim_compression(write_tiled(tmp_path / "a.tif", discs, MPP), COMPRESSIONS["jpeg2000"])
+    assert is_slide(file)
+    with Slide.open(file) as slide, pytest.raises(UserError, match=r"a\.tif .* 'maskless\[codecs\]'"):
+        slide.read(0, 0, 100, 100)
+
+
+def test_a_compression_of_pythons_own_is_read_where_openslide_has_none(
+    tmp_path: Path, discs: np.ndarray
+) -> None:
+    import tifffile
+
+    options = {"photometric": "rgb", "tile": (256, 256), "compression": "lzma", "metadata": None}
+    options |= {"resolution": (1e4 / MPP, 1e4 / MPP), "resolutionunit": "centimeter"}
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(discs, **options)
+        file.write(level(discs, 4), subfiletype=1, **options)
+    with Slide.open(tmp_path / "a.tif") as slide:
+        assert slide.mpp == pytest.approx(MPP)
+        np.testing.assert_array_equal(slide.read(100, 50, 600, 500), discs[50:550, 100:700])
 
 
 def test_stacks_and_other_numbers_are_refused(tmp_path: Path) -> None:

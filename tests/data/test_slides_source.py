@@ -73,6 +73,14 @@ def test_a_tile_is_read_at_its_power_and_place(slides: Slides) -> None:
         refuse_without_powers(slides, (5, 10, 20), None)
 
 
+def test_a_power_at_which_no_slide_was_scanned_is_said(tmp_path: Path) -> None:
+    source = prepared(folder_of(tmp_path, ["a.svs"], mpp=0.5, power=20))
+    for needs, powers in (((Signal.SCALES,), POWERS), ((Signal.IMAGE,), ())):
+        with pytest.raises(UserError, match=r"those slides have tiles at 10x, 20x alone; set method\.powers"):
+            training(source, needs, powers)
+    assert training(source, powers=(10, 20))[1]
+
+
 def test_training_sees_each_power_equally_often_and_every_tile_once_a_pass(slides: Slides) -> None:
     data = training(slides)
     drawn = [data[n] for n in range(60)]
@@ -190,6 +198,14 @@ def test_the_table_gives_spacing_part_and_patient(tmp_path: Path) -> None:
     }
     assert {place_of(item)[0] for item in source.items("train")} == {"a"}
     assert {place_of(item)[0] for item in source.items("test")} == {"b"}
+
+
+def test_a_scale_for_all_is_that_of_slides_that_state_none(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, ["a.svs"])
+    folder_of(tmp_path, ["b.svs"], mpp=None, power=None)
+    source = prepared(folder, mpp=0.5)
+    assert [source._opened(name).mpp for name in "ab"] == [0.25, 0.5]
+    assert [row["found"]["mpp"] for row in source._indexed.values()] == [0.25, 0.5]
 
 
 def test_the_patients_of_the_paper_are_found_by_their_barcodes(tmp_path: Path) -> None:

@@ -51,6 +51,16 @@ def test_squares_with_nuclei_are_coloured(tmp_path: Path) -> None:
     assert coloured[:, right:].any()  # the bar
 
 
+@pytest.mark.parametrize("size_px", [(2967, 2220), (2000, 12000), (30000, 9000), (1600, 2000)])
+def test_no_number_is_cut_at_the_edge(tmp_path: Path, size_px: tuple[int, int]) -> None:
+    density = Density(*size_px, mpp=0.5)
+    density.add(*np.random.default_rng(0).uniform(0, np.array(size_px)[:, None], (2, 3000)))
+    write_density(tmp_path / "a.png", density, np.full((100, 100, 3), GREY, np.uint8))
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    for edge in (picture[:4], picture[-4:], picture[:, :4], picture[:, -4:]):
+        assert (edge == 255).all()
+
+
 def test_a_slide_without_nuclei(tmp_path: Path) -> None:
     write_density(tmp_path / "a.png", Density(10, 10, 0.5), np.zeros((5, 5, 3), np.uint8))
     with pytest.raises(UserError, match="does not exist"):

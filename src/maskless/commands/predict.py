@@ -29,6 +29,7 @@ from maskless.commands.progress import bars
 from maskless.commands.translated import put_together
 from maskless.errors import PartlyDone, UserError
 from maskless.inference.analysis import Analysis
+from maskless.inference.claims import claimed
 from maskless.inference.evidence import refuse_blind
 from maskless.inference.files import Predicted, predict_files
 from maskless.inference.records import Records, content_hash, unwritable
@@ -51,20 +52,32 @@ def run(config: Config) -> None:
     refuse_clashes(files, output, region)
     classifier = build(config["classify"], config["trust"]) if config.get("classify") else None
     refuse_submission(output, formats, classifier)
-    analysis = Analysis(_segmenter(config), mpp, classifier, stains, "steps" in (formats or ()))
-    refuse_blind(classifier, analysis.segmenter)
+    with claimed(output, files):
+        analysis = Analysis(_segmenter(config), mpp, classifier, stains, "steps" in (formats or ()))
+        refuse_blind(classifier, analysis.segmenter)
+        _predict(config, analysis, files, output, formats, region)
+
+
+def _predict(
+    config: Config,
+    analysis: Analysis,
+    files: Mapping[Path, float | None],
+    output: Path,
+    formats: Sequence[str] | None,
+    region: Path | None,
+) -> None:
     settings = {
         "maskless": __version__,
         "model": _identity(config),
-        "mpp": mpp,
+        "mpp": analysis.mpp,
         "classify": config.get("classify"),
-        "stains": stains,
+        "stains": analysis.vectors,
     }
     console = get_console()  # that of the progress bar, which it prints above
     errors = console if bars(config["progress"]) and sys.stderr.isatty() else Console(stderr=True)
     if model := _model(config):
         _print(introduced(read_header(model)), console)
-    if mpp is not None and getattr(analysis.segmenter, "mpp", None) is None:
+    if analysis.mpp is not None and getattr(analysis.segmenter, "mpp", None) is None:
         _print("what is used knows no scale of its own: the given one changes no outline, only µm²", console)
     done: list[Predicted] = []
     _forget_summary(output)
@@ -167,13 +180,19 @@ def _refuse_nothing(done: Sequence[Predicted]) -> None:
 
 
 def _say_skipped(done: Sequence[Predicted]) -> None:
-    """Raise PartlyDone if images were skipped; the traceback of a defect is printed."""
+    """Raise PartlyDone if images, or parts of slides, were skipped; the traceback of a defect is printed."""
     errors = Console(stderr=True)
     for one in done:
         if one.defect:
             _print("".join(traceback.format_exception(one.defect)), errors)
+    missing = []
     if skipped := sum(one.problem is not None for one in done):
-        raise PartlyDone(f"{skipped} of {len(done)} images were skipped, as said above")
+        missing.append(f"{skipped} of {len(done)} images were skipped")
+    if partly := sum(one.unreadable is not None for one in done):
+        them = "was not looked at where it is" if partly == 1 else "were not looked at where they are"
+        missing.append(f"{partly} of {len(done)} slides {them} damaged")
+    if missing:
+        raise PartlyDone(f"{' and '.join(missing)}, as said above")
 
 
 # -- the summary ---------------------------------------------------------------------------------------------

@@ -19,10 +19,11 @@ def introduced(header: Header) -> str:
 def lines(one: Predicted) -> list[str]:
     """What is printed of an image as soon as it is through: its nuclei, and those of each region."""
     if one.problem or one.done_before:
-        return []
+        return [one.unreadable] if one.unreadable else []
     spacing = f" ({one.rows[0]['mpp']:g} µm/px, as the file says)" if one.mpp_is_stated else ""
     said = [f"{one.rows[0]['image']}: {_counts(one.rows[0])}{spacing}"]
-    return [*said, *(f"  {row['region']}: {_counts(row)}" for row in one.rows[1:]), *one.notes]
+    said += [f"  {row['region']}: {_counts(row)}" for row in one.rows[1:]]
+    return [*said, *one.notes, *([one.unreadable] if one.unreadable else [])]
 
 
 def sentences(done: Sequence[Predicted], output: Path) -> list[str]:

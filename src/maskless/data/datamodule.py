@@ -87,7 +87,7 @@ class TrainingSet(Dataset):
                 raise UserError(
                     f"{self.sources[role].name} has no training images in split "
                     f"{self.sources[role].split!r}, which the {role} role needs"
-                    f"{_where_all_are(self.sources[role])}"
+                    f"{self.sources[role].where_else()}"
                 )
         self._cache: OrderedDict[tuple[Role, str, int], Sample] = OrderedDict()
         self._cached_bytes = 0
@@ -169,10 +169,6 @@ class TrainingSet(Dataset):
             del kept.signals[signal]
         kept.signals.update(labelled(self.labeller, sample.signals))
         return kept
-
-
-def _where_all_are(source: Source) -> str:
-    return ": split=all_train has all of them there" if "all_train" in source.splits() else ""
 
 
 def _recolour(sample: Sample, colour: Colour) -> None:

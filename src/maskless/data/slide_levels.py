@@ -1,6 +1,7 @@
 """The stored levels of a whole slide, whatever the file: by OpenSlide, or of a TIFF by tifffile."""
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,25 +16,32 @@ from tifffile import TiffFile, TiffPage
 from maskless.data.ome import ome_power
 from maskless.data.pixels import over_white
 from maskless.data.stated_spacing import believed, tiff_statements
-from maskless.data.tiff import DESCRIPTION, SIGNATURES, damaged, unlogged
+from maskless.data.tiff import DESCRIPTION, SIGNATURES, damaged, needs_codec, unlogged
 from maskless.errors import UserError
 from maskless.resizing import MAX_PIXELS
 
 #: The format of OpenSlide's that is any tiled TIFF: it knows neither OME-XML nor levels below a page.
 _GENERIC = "generic-tiff"
 _DECODED_BYTES = 64 * 2**20
+_TILE_PX = 256  # of a format that does not say its own
 _OPAQUE = 0xFF000000  # of a pixel's four bytes, the last the alpha
+
+
+class DamagedPlace(UserError):
+    """A place of a slide that cannot be decoded."""
 
 
 class Levels(Protocol):
     """`sizes_px` has (width, height) of each level, the finest first; what the file states of it, if it does.
 
+    `tiles_px` has (width, height) of the tiles of each level: what cannot be decoded is some of these.
     `read` gives RGB uint8 (height_px, width_px, 3) of a rectangle inside a level, in its own pixels, white
-    where nothing is stored or seen. Raises UserError, naming the place, for what cannot be decoded; what lies
-    elsewhere can be read after.
+    where nothing is stored or seen. Raises DamagedPlace, naming the place, for what cannot be decoded; what
+    lies elsewhere can be read after. Raises another UserError if nothing can be read of the file.
     """
 
     sizes_px: list[tuple[int, int]]
+    tiles_px: list[tuple[int, int]]
     mpp: float | None
     power: float | None
 
@@ -55,7 +63,10 @@ def open_levels(path: Path) -> Levels:
         with unlogged(), TiffFile(path) as file:
             if vendor is None or file.is_ome:
                 return TiffLevels(path)
-            return OpenSlideLevels(path, *_stated(file.pages.first))
+            try:
+                return OpenSlideLevels(path, *_stated(file.pages.first))
+            except OpenSlideError:  # in a compression that OpenSlide does not know
+                return TiffLevels(path)
     except UserError:
         raise
     except Exception as error:  # a damaged file raises anything at all
@@ -90,6 +101,7 @@ class OpenSlideLevels:
         self.sizes_px = [(int(w), int(h)) for w, h in self._slide.level_dimensions]
         self._downsamples = [float(d) for d in self._slide.level_downsamples]
         stated = self._slide.properties
+        self.tiles_px = [_tile_px(stated, level) for level in range(len(self.sizes_px))]
         x, y = (_number(stated.get(f"openslide.mpp-{axis}")) for axis in "xy")
         self.mpp = mpp or (believed(x, y) if x and y else None)
         self.power = power or _number(stated.get(openslide.PROPERTY_NAME_OBJECTIVE_POWER))
@@ -97,13 +109,16 @@ class OpenSlideLevels:
     def read(self, level: int, x: int, y: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
         downsample = self._downsamples[level]
         place = (round(x * downsample), round(y * downsample))
-        try:
-            if self._slide is None:
+        if self._slide is None:
+            try:
                 self._slide = _opened(self._path)
+            except OpenSlideError as error:
+                raise UserError(_gone(self._path)) from error
+        try:
             pixels = np.asarray(self._slide.read_region(place, level, (width_px, height_px)))
         except OpenSlideError as error:
             self.close()  # a slide that has failed once fails for good: a new one need not
-            raise UserError(_undecodable(self._path, level, x, y, error)) from error
+            raise DamagedPlace(undecodable(self._path, level, x, y)) from error
         return _on_white(pixels)
 
     def close(self) -> None:
@@ -113,7 +128,7 @@ class OpenSlideLevels:
 
 
 class TiffLevels:
-    """An OME-TIFF, or a tiled TIFF that OpenSlide does not open; see `Levels`. 8 bits, grey or RGB."""
+    """An OME-TIFF, or a TIFF that OpenSlide does not open; see `Levels`. 8 bits, grey or RGB."""
 
     def __init__(self, path: Path) -> None:
         import zarr  # slow to import, and seldom needed
@@ -132,6 +147,7 @@ class TiffLevels:
             ]
             y, x = series.axes.index("Y"), series.axes.index("X")
             self.sizes_px = [(int(a.shape[x]), int(a.shape[y])) for a in self._arrays]
+            self.tiles_px = [(int(a.chunks[x]), int(a.chunks[y])) for a in self._arrays]
             self.mpp, self.power = _stated(self._file.pages.first)
         except BaseException:
             self._file.close()
@@ -156,8 +172,17 @@ class TiffLevels:
         }
         try:
             pixels = self._arrays[level][tuple(within.get(axis, 0) for axis in self._axes)]
+        except MemoryError:
+            raise
         except Exception as error:
-            raise UserError(_undecodable(self._path, level, x, y, error)) from error
+            if needs_codec(error):
+                raise UserError(
+                    f"{self._path} is compressed in a way that needs another package: pip install "
+                    "'maskless[codecs]'"
+                ) from error
+            if isinstance(error, OSError) and error.errno is not None:
+                raise UserError(_gone(self._path)) from error
+            raise DamagedPlace(undecodable(self._path, level, x, y)) from error
         if "C" in self._axes and "S" not in self._axes:
             pixels = np.moveaxis(pixels, 0, -1)
         if pixels.ndim == 2 or pixels.shape[-1] == 1:
@@ -222,7 +247,17 @@ def _on_white(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return over_white(rgba[..., :3], rgba[..., 3])
 
 
-def _undecodable(path: Path, level: int, x: int, y: int, error: Exception) -> str:
-    if "imagecodecs" in str(error):
-        return f"{path} is compressed in a way that needs another package: pip install 'maskless[codecs]'"
+def undecodable(path: Path, level: int, x: int, y: int) -> str:
+    """The sentence for a place (x, y), px of a level, that cannot be decoded."""
     return f"{path} cannot be decoded at column {x}, row {y} of level {level}: it is damaged there"
+
+
+def _gone(path: Path) -> str:
+    return f"{path} cannot be read any more: see that it, and the disk that holds it, are there"
+
+
+def _tile_px(stated: Mapping[str, str], level: int) -> tuple[int, int]:
+    width, height = (
+        _number(stated.get(f"openslide.level[{level}].tile-{side}")) for side in ("width", "height")
+    )
+    return int(width or _TILE_PX), int(height or _TILE_PX)

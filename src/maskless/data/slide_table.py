@@ -22,7 +22,10 @@ COLUMNS = ("slide", "mpp", "power", "split", "group")
 
 @dataclass(frozen=True)
 class SlideFile:
-    """A slide before it is opened: its name, file, and what is said of it. `part` is of the table's split."""
+    """A slide before it is opened: its name, file, and what is said of it. `part` is of the table's split.
+
+    With `if_unstated`, `mpp` and `power` are for a file that states neither, and do not hold before it.
+    """
 
     name: str
     path: Path
@@ -30,6 +33,7 @@ class SlideFile:
     power: float | None = None
     part: str | None = None
     group: str | None = None
+    if_unstated: bool = False
 
     @property
     def item(self) -> Item:
@@ -44,8 +48,8 @@ def slide_files(
     """The slides of a folder by name, with what `table`, or its slides.csv, says of each.
 
     A slide is a file with one of `SUFFIXES` straight in the folder, or one that the table names by its path
-    from there. `mpp` and `power` are of the slides of which the table says neither. Raises UserError for a
-    table that cannot be read, or names a slide that is not there.
+    from there. `mpp` and `power` are of the slides of which neither the table nor the file says either.
+    Raises UserError for a table that cannot be read, or names a slide that is not there.
     """
     files = [f for f in sorted(folder.iterdir()) if f.suffix.lower() in SUFFIXES and f.is_file()]
     found: dict[str, Path] = {}
@@ -108,12 +112,13 @@ def _slide(
         spacing_of(own_mpp, own_power)
     except UserError as error:
         raise UserError(f"{table}, {name}: {error}") from error
-    if own_mpp is None and own_power is None:
+    unsaid = own_mpp is None and own_power is None
+    if unsaid:
         own_mpp, own_power = mpp, power
     part = row.get("split") or None
     if part is not None and part not in PARTS:
         raise UserError(f"{table}, {name}: split={part} is none of {', '.join(PARTS)}")
-    return SlideFile(name, file, own_mpp, own_power, part, row.get("group") or None)
+    return SlideFile(name, file, own_mpp, own_power, part, row.get("group") or None, unsaid)
 
 
 def _number(text: str | None, where: str) -> float | None:

@@ -1,20 +1,23 @@
 """Whole slides: any rectangle of one, at any pixel spacing, without ever holding a level."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from math import ceil, floor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from maskless.data.slide_levels import Levels, is_slide, open_levels
+from maskless.data.slide_levels import DamagedPlace, Levels, is_slide, open_levels
+from maskless.data.tiff import damaged
 from maskless.errors import UserError
 from maskless.resizing import resized
 from maskless.spacing import is_plausible, same_spacing, spacing_of
 
-__all__ = ["Slide", "is_slide"]
+__all__ = ["DamagedPlace", "Place", "Slide", "is_slide"]
 
 #: The longest side of what is read of a level at once; a longer one is read in parts.
 _BLOCK_PX = 4096
@@ -24,6 +27,15 @@ _WHITE = 255
 
 class UnknownSpacing(UserError):
     """A slide of which neither µm/px nor power is known."""
+
+
+class Place(NamedTuple):
+    """A rectangle of a slide, from its top left corner on, in px of level 0."""
+
+    x: int
+    y: int
+    width_px: int
+    height_px: int
 
 
 class Slide:
@@ -63,7 +75,7 @@ class Slide:
         (x, y) is the top left corner in px of level 0; width_px and height_px are in px at `mpp`. What lies
         outside the slide, or is transparent, is white. Where no level has the spacing, the next finer one is
         resampled by area means. A pixel depends on its own place alone, whatever rectangle it is read with,
-        as long as `mpp` is one that `stored_mpp` gives. Raises UserError for a place that cannot be decoded.
+        as long as `mpp` is one that `stored_mpp` gives. Raises DamagedPlace for what cannot be decoded.
         """
         step = 1.0 if mpp is None else mpp / self.mpp
         level = self._level_of(step)
@@ -88,6 +100,30 @@ class Slide:
         step = max(1.0, max(self.width_px, self.height_px) / max_px)
         width, height = max(1, round(self.width_px / step)), max(1, round(self.height_px / step))
         return self.read(0, 0, width, height, self.mpp * step)
+
+    def thumbnail_around_damage(self, max_px: int) -> tuple[NDArray[np.uint8], set[Place]]:
+        """The thumbnail, and what of the slide cannot be decoded (see `around_damage`), as far as it shows.
+
+        Raises UserError if nothing can be.
+        """
+        around, lost = self.around_damage()
+        picture = around.thumbnail(max_px)
+        if sum(place.width_px * place.height_px for place in lost) == self.width_px * self.height_px:
+            raise UserError(damaged(self.path))
+        return picture, lost
+
+    def around_damage(self) -> tuple["Slide", set[Place]]:
+        """The slide as far as it can be decoded, and a set, to which it adds what cannot be as that is read.
+
+        A place that a coarser level has lost is made of the next finer one. What level 0 has lost too is
+        white, in tiles as they are stored. It is open as long as this slide is.
+        """
+        lost: set[Place] = set()
+        return self._first(len(self._steps), lost), lost
+
+    def _first(self, levels: int, lost: set[Place]) -> "Slide":
+        """So many of the levels, the finest ones, as far as they can be decoded."""
+        return Slide(self.path, _AroundDamage(self, levels, lost), self.mpp, self.power)
 
     def stored_mpp(self, mpp: float) -> float:
         """The spacing within 1 % of `mpp` that is read without interpolation, or `mpp` if there is none.
@@ -162,6 +198,47 @@ class Slide:
             inside = self._levels.read(level, left, top, right - left, bottom - top)
             canvas[top - y : bottom - y, left - x : right - x] = inside
         return canvas
+
+
+class _AroundDamage(Levels):
+    """The first `count` levels of a slide. What none can decode is white, and added to `lost`."""
+
+    def __init__(self, slide: Slide, count: int, lost: set[Place]) -> None:
+        self._slide, self._levels, self._lost = slide, slide._levels, lost
+        self.sizes_px, self.tiles_px = self._levels.sizes_px[:count], self._levels.tiles_px[:count]
+        self.mpp, self.power = self._levels.mpp, self._levels.power
+
+    def read(self, level: int, x: int, y: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        with suppress(DamagedPlace):
+            return self._levels.read(level, x, y, width_px, height_px)
+        canvas = np.empty((height_px, width_px, 3), np.uint8)
+        for rows, tile_y, tile_height in self._tiles(level, 1, y, height_px):
+            for columns, tile_x, tile_width in self._tiles(level, 0, x, width_px):
+                tile = self._tile(level, tile_x, tile_y, tile_width, tile_height)
+                canvas[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = tile[
+                    rows.start - tile_y : rows.stop - tile_y, columns.start - tile_x : columns.stop - tile_x
+                ]
+        return canvas
+
+    def close(self) -> None:
+        """The slide's own affair."""
+
+    def _tiles(self, level: int, axis: int, start: int, length: int) -> Iterator[tuple[range, int, int]]:
+        """Along an axis: the pixels that are wanted of each stored tile, where it begins, and its length."""
+        side, end = self.tiles_px[level][axis], self.sizes_px[level][axis]
+        for first in range(start // side * side, start + length, side):
+            wanted = range(max(start, first), min(start + length, first + side))
+            yield wanted, first, min(side, end - first)
+
+    def _tile(self, level: int, x: int, y: int, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        with suppress(DamagedPlace):
+            return self._levels.read(level, x, y, width_px, height_px)
+        if level:
+            across, down = self._slide._steps[level]
+            finer, mpp = self._slide._first(level, self._lost), self._slide.mpp * (across + down) / 2
+            return finer.read(x * across, y * down, width_px, height_px, mpp)
+        self._lost.add(Place(x, y, width_px, height_px))
+        return np.full((height_px, width_px, 3), _WHITE, np.uint8)
 
 
 def _steps_of(finest: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:

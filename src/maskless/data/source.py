@@ -138,6 +138,10 @@ class Source(ABC):
         """The items of a part that can be shown at an objective's power: all, unless the source says less."""
         return self.items(part)
 
+    def where_else(self) -> str:
+        """Where there is something to learn from if not here, to end a sentence: ': ...', or nothing."""
+        return ": split=all_train has all of them there" if "all_train" in self.splits() else ""
+
     @property
     def to_score(self) -> tuple[Signal, ...]:
         """What is read of an item to score it: the image, a truth, and a region where there can be one.

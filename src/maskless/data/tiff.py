@@ -172,6 +172,11 @@ def damaged(path: Path) -> str:
     return f"{path} is cut short or damaged and cannot be decoded: get it again"
 
 
+def needs_codec(error: Exception) -> bool:
+    """Whether tifffile cannot decode for want of another package, not because of the file."""
+    return isinstance(error, ImportError) or "imagecodecs" in str(error)
+
+
 def _decoded(path: Path, page: "TiffPage") -> NDArray[Any]:
     """The samples of a page, (H, W, channels)."""
     if page.imagelength * page.imagewidth > MAX_PIXELS:
@@ -179,7 +184,7 @@ def _decoded(path: Path, page: "TiffPage") -> NDArray[Any]:
     try:
         samples = page.asarray()
     except Exception as error:
-        raise UserError(_kind(path, page) if "imagecodecs" in str(error) else damaged(path)) from error
+        raise UserError(_kind(path, page) if needs_codec(error) else damaged(path)) from error
     if samples.ndim == 2:
         samples = samples[..., None]
     elif page.planarconfig == _SEPARATE_PLANES:

@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from maskless.atomic import atomic, write_atomically
+from maskless.data.slide_levels import undecodable
 from maskless.data.slide_table import TABLE, SlideFile
 from maskless.data.slides import Slide, UnknownSpacing
 from maskless.data.tile_picture import tile_picture
@@ -37,7 +38,6 @@ SCHEMA = pa.schema(
 MOST_ENLARGED = 1.15
 
 _MASK_MPP, _MASK_PX = 8.0, (1024, 4096)  # of the picture that tissue is sought on, and its longer side
-_PART_PX = 16  # of what is given up of a damaged one
 _HASHED_BYTES = 2**20
 _KEY = b"maskless"
 
@@ -117,6 +117,9 @@ def serves(had: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
 
 def opened_slide(slide: SlideFile) -> Slide:
     """The slide, open, by what is said of it. Raises UserError as `Slide.open` does."""
+    if slide.if_unstated:
+        with suppress(UnknownSpacing):
+            return Slide.open(slide.path)
     try:
         return Slide.open(slide.path, slide.mpp, slide.power)
     except UnknownSpacing as error:
@@ -187,7 +190,9 @@ def tiles_at(slide: Slide, mask: NDArray[np.bool_], power: float, tiling: Tiling
 
 def asked_of(slide: SlideFile, tiling: Tiling) -> dict[str, Any]:
     """What the index of a slide follows from, plain values, for its head."""
-    said = {"mpp": slide.mpp, "power": slide.power}
+    said: dict[str, Any] = {"mpp": slide.mpp, "power": slide.power}
+    if slide.if_unstated and (slide.mpp or slide.power):
+        said["if_unstated"] = True
     about = {**asdict(tiling), "powers": list(tiling.powers), **said}
     return {**about, "slide": fingerprint(slide.path)}
 
@@ -217,37 +222,11 @@ def _thumbnail(slide: Slide, left_out: list[str]) -> NDArray[np.uint8]:
     Raises UserError if nothing can be.
     """
     longer = max(slide.width_px, slide.height_px)
-    max_px = int(np.clip(longer * slide.mpp / _MASK_MPP, *_MASK_PX))
-    try:
-        return slide.thumbnail(max_px)
-    except UserError as error:
-        why = error
-    step = max(1.0, longer / max_px)
-    canvas = np.full((round(slide.height_px / step), round(slide.width_px / step), 3), 255, np.uint8)
-    if not _fill(canvas, slide, step, 0, 0):
-        raise why
-    left_out.append(str(why))
-    return canvas
-
-
-def _fill(canvas: NDArray[np.uint8], slide: Slide, step: float, left: int, top: int) -> bool:
-    """Read a part of a picture, quarter by quarter where it cannot be decoded; whether any of it was."""
-    height, width = canvas.shape[:2]
-    if not height or not width:
-        return False
-    try:
-        canvas[:] = slide.read(round(left * step), round(top * step), width, height, slide.mpp * step)
-    except UserError:
-        if max(height, width) <= _PART_PX:
-            return False
-        y, x = height // 2, width // 2
-        quarters = product((slice(0, y), slice(y, None)), (slice(0, x), slice(x, None)))
-        decoded = [
-            _fill(canvas[rows, columns], slide, step, left + columns.start, top + rows.start)
-            for rows, columns in quarters
-        ]
-        return any(decoded)
-    return True
+    picture, lost = slide.thumbnail_around_damage(int(np.clip(longer * slide.mpp / _MASK_MPP, *_MASK_PX)))
+    if lost:
+        first = min(lost, key=lambda place: (place.y, place.x))
+        left_out.append(undecodable(slide.path, 0, first.x, first.y))
+    return picture
 
 
 def _decoded(slide: Slide, tiles: pa.Table, tiling: Tiling, left_out: list[str]) -> pa.Table:

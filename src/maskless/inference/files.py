@@ -27,7 +27,8 @@ _OF_ONE_NAME = {errno.EISDIR, errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL}
 class Predicted:
     """One file: the rows of its summary, or why it was skipped.
 
-    `notes` are sentences on what was passed over in it. `done_before` says that it was not touched now.
+    `notes` are sentences on what was passed over in it, `unreadable` one on what of a slide could not be
+    decoded, and so was not looked at. `done_before` says that it was not touched now.
     `defect` is an error that is none of the user's. `slide` has what the table of slides says of one that is
     done.
     """
@@ -36,6 +37,7 @@ class Predicted:
     rows: list[Row] = field(default_factory=list)
     mpp_is_stated: bool = False
     notes: Sequence[str] = ()
+    unreadable: str | None = None
     done_before: bool = False
     problem: str | None = None
     defect: Exception | None = None
@@ -98,7 +100,7 @@ def _predicted(
         kind = kind_of(path, analysis, records, watcher)
         wanted = kind.usual if formats is None else formats
         if record and record.is_of(*contents, settings) and set(wanted) <= set(record.files):
-            return Predicted(path, record.rows, done_before=True)
+            return Predicted(path, record.rows, unreadable=record.unreadable, done_before=True)
         records.refuse_others(path, contents[0], kind.names(stem, wanted))
         found = kind.find(path, regions, {"image": contents[0], "regions": contents[1], "settings": settings})
     except Exception as error:
@@ -106,12 +108,13 @@ def _predicted(
     try:
         with records.staged(stem) as folder:
             written, rows = found.write(folder, stem, wanted)
-            records.publish(stem, written, Record(full_path(path), *contents, settings, {}, rows))
+            record = Record(full_path(path), *contents, settings, {}, rows, found.unreadable)
+            records.publish(stem, written, record)
     except Exception as error:
         if isinstance(error, UserError) and not _is_of_one_name(error):
             raise
         return _failed(path, error)
-    return Predicted(path, rows, found.mpp_is_stated, found.notes, slide=found.slide)
+    return Predicted(path, rows, found.mpp_is_stated, found.notes, found.unreadable, slide=found.slide)
 
 
 def _failed(path: Path, error: Exception) -> Predicted:

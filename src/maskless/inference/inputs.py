@@ -24,24 +24,25 @@ def inputs_of(path: Path) -> list[Input]:
     """The file itself; the images and slides straight in a folder, by name; or the files that a list names.
 
     A list is a .txt with a path a line, from its folder, or a .csv as `slide_files` reads it, with a column
-    `slide`. Such a table of the name slides.csv in a folder says the spacing of the slides there. Raises
-    UserError if there are none, and where outputs, named by what stands before the ending, would clash.
+    `slide`. Such a table of the name slides.csv in a folder says the spacing of the slides there, in any of
+    these ways to name them. Raises UserError if there are none, and where outputs, named by what stands
+    before the ending, would clash.
     """
     if path.is_dir():
         inside = sorted(f for f in path.iterdir() if f.is_file() and not f.name.startswith("."))
         files = [f for f in inside if f.suffix.lower() in SUFFIXES | SLIDE_SUFFIXES or is_slide(f)]
         if not files:
             raise UserError(f"{path} holds no images ({', '.join(sorted(SUFFIXES))}) and no slides")
-        said = {one.path: one for one in slide_files(path)} if (path / TABLE).is_file() else {}
-        found = [Input(f, spacing_of(said[f].mpp, said[f].power) if f in said else None) for f in files]
+        said = _said_in(path)
+        found = [Input(file, said.get(file)) for file in files]
     elif not path.is_file():
         raise UserError(f"there is no file or folder {path}: give input=FILE or input=FOLDER")
     elif path.suffix.lower() == ".csv":
         found = [Input(one.path, spacing_of(one.mpp, one.power)) for one in listed_slides(path)]
     elif path.suffix.lower() == ".txt":
-        found = [Input(path.parent / line) for line in _lines(path)]
+        found = _by_themselves([path.parent / line for line in _lines(path)])
     else:
-        return [Input(path)]
+        return _by_themselves([path])
     if not found:
         raise UserError(f"{path} names no file")
     stems = [one.path.stem for one in found]
@@ -65,6 +66,24 @@ def share_of(files: Sequence[Input], share: str | None) -> list[Input]:
 def looks_like_a_slide(path: Path) -> bool:
     """Whether a file is a whole slide, or a damaged one by its name."""
     return path.suffix.lower() in SLIDE_SUFFIXES - SUFFIXES or is_slide(path)
+
+
+def _said_in(folder: Path) -> dict[Path, float | None]:
+    """The spacings in µm/px that a table in the folder says of slides, if it has one."""
+    if not (folder / TABLE).is_file():
+        return {}
+    return {one.path: spacing_of(one.mpp, one.power) for one in slide_files(folder)}
+
+
+def _by_themselves(files: Sequence[Path]) -> list[Input]:
+    """Files, of whose folders nothing else is wanted: a table there is read if one is of a slide."""
+    said = {
+        folder: _said_in(folder)
+        for folder in {file.parent for file in files}
+        if (folder / TABLE).is_file()
+        and any(looks_like_a_slide(file) for file in files if file.parent == folder)
+    }
+    return [Input(file, said.get(file.parent, {}).get(file)) for file in files]
 
 
 def _lines(path: Path) -> list[str]:

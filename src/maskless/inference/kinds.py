@@ -39,6 +39,11 @@ class Findings(Protocol):
         ...
 
     @property
+    def unreadable(self) -> str | None:
+        """A sentence on what of a slide could not be decoded, if there is any."""
+        ...
+
+    @property
     def slide(self) -> Mapping[str, Any]:
         """What the table of slides says of it (`slide.table.COLUMNS`), once written; nothing of an image."""
         ...
@@ -95,6 +100,11 @@ class ImageFindings:
     def notes(self) -> Sequence[str]:
         """See `Findings`."""
         return self.found.notes
+
+    @property
+    def unreadable(self) -> None:
+        """See `Findings`."""
+        return
 
     @property
     def slide(self) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ class Record:
 
     `regions` is the SHA-256 of the file of its regions, if it has one; `files` the name and the bytes of the
     file of each format (no bytes while it is not certain to be there); `rows` are its rows in the
-    summary. All are plain values.
+    summary; `unreadable` is a sentence on what of a slide could not be decoded. All are plain values.
     """
 
     path: str
@@ -41,6 +41,7 @@ class Record:
     settings: Mapping[str, Any]
     files: Mapping[str, list[Any]]
     rows: list[Row]
+    unreadable: str | None = None
 
     def is_of(self, image: str, regions: str | None, settings: Mapping[str, Any]) -> bool:
         """Whether it is of the same content and settings."""
@@ -214,6 +215,7 @@ def _is_whole(record: Record) -> bool:
     """Whether its files are names with a size, and its rows are rows."""
     return (
         isinstance(record.path, str)
+        and isinstance(record.unreadable, str | None)
         and isinstance(record.files, dict)
         and all(
             isinstance(file, list)

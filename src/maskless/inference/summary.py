@@ -37,6 +37,8 @@ COLUMNS = (
 
 Row = dict[str, Any]
 
+_NOTHING = shapely.GeometryCollection()
+
 
 def summary_rows(name: str, found: Analysed) -> list[Row]:
     """The rows of the image file called `name`: all that was looked at, then each region."""
@@ -65,9 +67,19 @@ class Tally:
         """How many there are in all."""
         return self._counts[0].nuclei
 
-    def rows(self, name: str, size_px: tuple[int, int], looked_at_px: float, mpp: float | None) -> list[Row]:
-        """The rows of the file called `name`, of (H, W) px: of so many, if it has no regions."""
-        parts = [region.within(*size_px) for region in self._regions]
+    def rows(
+        self,
+        name: str,
+        size_px: tuple[int, int],
+        looked_at_px: float,
+        mpp: float | None,
+        unseen: shapely.Geometry = _NOTHING,
+    ) -> list[Row]:
+        """The rows of the file called `name`, of (H, W) px: of so many, if it has no regions.
+
+        Of these all is looked at but `unseen`, an outline in px.
+        """
+        parts = [shapely.difference(region.within(*size_px), unseen) for region in self._regions]
         areas = [
             float(shapely.union_all(parts).area) if parts else looked_at_px,
             *(part.area for part in parts),

@@ -62,7 +62,7 @@ def write_density(path: str | Path, density: Density, thumbnail: NDArray[np.uint
     filled = per_mm2[per_mm2 > 0]
     most = float(np.percentile(filled, 99)) if len(filled) else 1.0
     height_mm, width_mm = (side / 1e3 for side in density.size_um)
-    figure = Figure(figsize=_inches(height_mm / width_mm), dpi=_DPI, layout="constrained")
+    figure = Figure(figsize=_inches(height_mm / width_mm), dpi=_DPI, layout="compressed")
     axes = figure.subplots()
     axes.imshow(_grey(thumbnail), cmap="gray", vmin=0, vmax=255, extent=(0, width_mm, height_mm, 0))
     rows, cols = (squares * density.cell_um / 1e3 for squares in per_mm2.shape)
@@ -76,7 +76,7 @@ def write_density(path: str | Path, density: Density, thumbnail: NDArray[np.uint
         heat, ax=axes, label="nuclei per mm²", extend="max" if per_mm2.max() > most else "neither"
     )
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    figure.savefig(file, format="png", bbox_inches="tight")
     write_atomically(path, file.getvalue())
 
 

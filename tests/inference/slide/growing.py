@@ -8,7 +8,7 @@ import numpy as np
 from seen_slides import DIAMETER_UM, MPP, dark_spots, spread_centres
 from slide_files import disc_image
 
-from maskless.data.slides import Slide
+from maskless.data.slides import Place, Slide
 from maskless.inference.analysis import Analysis
 from maskless.inference.slide.analysis import analysed_slide
 from maskless.inference.slide.outputs import SLIDE_FORMATS
@@ -33,9 +33,12 @@ class Repeated:
     def stored_mpp(self, mpp: float) -> float:
         return mpp
 
-    def thumbnail(self, max_px: int) -> np.ndarray:
+    def thumbnail_around_damage(self, max_px: int) -> tuple[np.ndarray, set[Place]]:
         places = np.arange(0, self.width_px, 16) % SIDE_PX
-        return self._square[places[:, None], places]
+        return self._square[places[:, None], places], set()
+
+    def around_damage(self) -> tuple["Repeated", set[Place]]:
+        return self, set()
 
     def __enter__(self) -> "Repeated":
         return self

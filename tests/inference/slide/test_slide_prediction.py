@@ -172,11 +172,84 @@ def test_positive_is_what_it_would_be_in_the_whole_image(tmp_path) -> None:
     assert 0.3 < rows[0]["positive"] / rows[0]["nuclei"] < 0.7
 
 
-def test_a_damaged_place_is_named(tmp_path) -> None:
-    path = tmp_path / "a.tif"
+# -- what is damaged -----------------------------------------------------------------------------------------
+
+#: The place of tile 5, the second of the second row, which is 0.0164 mm².
+LOST = np.s_[256:512, 256:512]
+
+
+def damaged(path: Path, *tiles: int) -> Path:
     written(path)
-    damage_tile(path, 5)
-    with pytest.raises(UserError, match=r"a\.tif"):
+    for tile in tiles:
+        damage_tile(path, tile)
+    return path
+
+
+def test_what_cannot_be_decoded_is_no_tissue_and_the_rest_is_found_as_ever(slide, done, tmp_path) -> None:
+    found = found_on(damaged(tmp_path / "a.tif", 5), tmp_path, classifier=DAB())
+    files, rows = found.write(tmp_path, "a", ALL)
+    image = pixels_of(slide)
+    image[LOST] = 255
+    labels = labels_of(tmp_path)
+    assert same_nuclei(dark_spots().segment(image, MPP), labels)
+    assert not labels[LOST].any()
+    assert rows[0]["nuclei"] == labels.max() == len(pd.read_parquet(files["parquet"]))
+    assert found.slide["unreadable_mm2"] == pytest.approx(256**2 * MPP**2 / 1e6, rel=0.01)
+    whole = found_on(slide, tmp_path / "whole").tissue_mm2
+    assert whole - found.slide["tissue_mm2"] == pytest.approx(256**2 * MPP**2 / 1e6, rel=0.01)
+    assert rows[0]["area_mm2"] == pytest.approx(found.slide["tissue_mm2"], rel=0.01)
+    assert found.unreadable == found.slide["why"]
+    assert "cannot be decoded in 1 place, 0.0164 mm²" in (found.unreadable or "")
+    assert "column 256, row 256 of level 0" in (found.unreadable or "")
+
+
+def test_of_a_region_what_can_be_decoded_is_its_area(tmp_path) -> None:
+    path = damaged(tmp_path / "a.tif", 0, 5)
+    boxes = {"half": (384, 300, 640, 400), "whole": (600, 100, 700, 180)}  # x, y, to x, to y
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"name": name},
+            "geometry": {"type": "Polygon", "coordinates": [[[x, y], [r, y], [r, b], [x, b], [x, y]]]},
+        }
+        for name, (x, y, r, b) in boxes.items()
+    ]
+    drawn = tmp_path / "regions.geojson"
+    drawn.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    found = found_on(path, tmp_path, regions=drawn)
+    _, rows = found.write(tmp_path, "a", ["parquet"])
+    assert [row["area_px"] for row in rows] == [128 * 100 + 8000, 128 * 100, 8000]
+    assert found.slide["unreadable_mm2"] == pytest.approx(128 * 100 * MPP**2 / 1e6, abs=1e-4)
+    assert "1 place" in (found.unreadable or "")  # the other is in no region
+
+
+def test_a_stop_forgets_nothing_of_what_is_damaged(tmp_path) -> None:
+    path, asked = damaged(tmp_path / "a.tif", 5), []
+
+    class Stopping:
+        def segment(self, image, mpp=None):
+            asked.append(1)
+            if len(asked) == 19:  # all that see the place are done
+                raise KeyboardInterrupt
+            return dark_spots().segment(image, mpp)
+
+        def maps(self, image, mpp=None):
+            return {}
+
+    with pytest.raises(KeyboardInterrupt):
+        found_on(path, tmp_path / "stopped", Stopping())
+    for output in ("stopped", "whole"):
+        found = found_on(path, tmp_path / output, Stopping())
+        found.write(tmp_path / output, "a", ALL)
+        assert found.slide["unreadable_mm2"] > 0
+    stopped, whole = (content(tmp_path / output, but=["of.json"]) for output in ("stopped", "whole"))
+    kept = {name for name in whole if not name.startswith(".maskless")}
+    assert {name: stopped[name] for name in kept} == {name: whole[name] for name in kept}
+
+
+def test_a_slide_of_whose_tissue_nothing_can_be_decoded_fails(tmp_path) -> None:
+    path = damaged(tmp_path / "a.tif", *range(12))
+    with pytest.raises(UserError, match=r"a\.tif is cut short or damaged"):
         found_on(path, tmp_path / "out")
 
 

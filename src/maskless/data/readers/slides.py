@@ -36,7 +36,7 @@ class Slides(Source):
 
     µm/px and power are what a slide states, or what a table says of it: `table`, or slides.csv in the folder,
     with the columns slide, mpp, power, split, group, of which all but the first may be missing. `mpp` and
-    `power` are those of slides of which the table says neither. A TCGA barcode in a name says which patient
+    `power` are those of slides of which neither says either. A TCGA barcode in a name says which patient
     and tissue a slide shows; group, where the table has it, is the patient.
 
     It offers `scales`: a tile at each of the powers, each of a place of its own; and `image`: the tiles of
@@ -135,6 +135,16 @@ class Slides(Source):
             tables = {item: self.table_of(item.id) for item in of_slides}
             self._tiles[part] = read_tiles(tables, self.tiling.powers)
         return self._tiles[part][power]
+
+    def where_else(self) -> str:
+        """See `Source`: slides that were scanned at less than a power have no tiles at it."""
+        powers = [f"{power:g}x" for power in self.tiling.powers if self.items_at("train", power)]
+        if not powers:
+            return super().where_else()
+        return (
+            f": those slides have tiles at {', '.join(powers)} alone; set method.powers, or dataset.powers "
+            "for a method that has none, to some of these"
+        )
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """A tile, uint8 (size_px, size_px, 3), at its power. Raises Undecodable for a damaged place."""

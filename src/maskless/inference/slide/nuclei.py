@@ -1,7 +1,7 @@
 """The nuclei that a block has found, exactly, as a small file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskless.atomic import atomic
+from maskless.data.slides import Place
 from maskless.errors import UserError
 from maskless.inference.analysis import labels_of
 from maskless.inference.slide.grid import Block, Box
@@ -20,7 +21,7 @@ from maskless.nucleus_pixels import NucleusPixels
 #: A nucleus may be seen a little displaced by two blocks: one that comes so near to the core is kept too.
 NEAR_PX = 8
 _RUNS = ("run_row", "run_col", "run_length")
-_SECONDS, _NUCLEI = b"seconds", b"nuclei"
+_SECONDS, _NUCLEI, _LOST = b"seconds", b"nuclei", b"lost"
 
 Ints = NDArray[np.int64]
 
@@ -82,17 +83,21 @@ class BlockNuclei:
             _ranges(self.col[runs], length),
         )
 
-    def write(self, path: Path, seconds: Mapping[str, float]) -> None:
-        """Write them to a file, whole or not at all, and what each stage of the work took.
+    def write(self, path: Path, seconds: Mapping[str, float], lost: Iterable[Place] = ()) -> None:
+        """Write them to a file, whole or not at all, with what each stage of the work took.
 
-        Raises UserError if it cannot be written.
+        `lost` is what the block could not see. Raises UserError if the file cannot be written.
         """
         columns = pa.Table.from_pandas(self.table, preserve_index=False)
         offsets = pa.array(self.begins, pa.int32())
         for name, values in zip(_RUNS, (self.row, self.col, self.length), strict=True):
             runs = pa.ListArray.from_arrays(offsets, pa.array(values, pa.int32()))
             columns = columns.append_column(name, runs)
-        said = {_SECONDS: json.dumps(dict(seconds)), _NUCLEI: str(len(self))}
+        said = {
+            _SECONDS: json.dumps(dict(seconds)),
+            _NUCLEI: str(len(self)),
+            _LOST: json.dumps(sorted(lost)),
+        }
         schema = columns.schema.with_metadata({**columns.schema.metadata, **said})
         with (
             atomic(path) as file,
@@ -116,16 +121,21 @@ class BlockNuclei:
 
 @dataclass(frozen=True)
 class Done:
-    """Blocks that are done: their number, that of their nuclei, and the seconds that each stage took."""
+    """Blocks that are done: their number, that of their nuclei, and the seconds that each stage took.
+
+    `lost` is what they could not see, as it cannot be decoded.
+    """
 
     blocks: int = 0
     nuclei: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
+    lost: frozenset[Place] = frozenset()
 
     def __add__(self, other: "Done") -> "Done":
         stages = {**self.seconds, **other.seconds}
         seconds = {name: self.seconds.get(name, 0.0) + other.seconds.get(name, 0.0) for name in stages}
-        return Done(self.blocks + other.blocks, self.nuclei + other.nuclei, seconds)
+        lost = self.lost | other.lost
+        return Done(self.blocks + other.blocks, self.nuclei + other.nuclei, seconds, lost)
 
 
 def done(path: Path) -> Done | None:
@@ -133,7 +143,8 @@ def done(path: Path) -> Done | None:
     try:
         with pa.memory_map(str(path)) as file:  # the table of contents is its end
             said = pa.ipc.open_file(file).schema.metadata
-            return Done(1, int(said[_NUCLEI]), json.loads(said[_SECONDS]))
+            lost = frozenset(Place(*place) for place in json.loads(said[_LOST]))
+            return Done(1, int(said[_NUCLEI]), json.loads(said[_SECONDS]), lost)
     except (OSError, pa.ArrowInvalid, KeyError):
         return None
 

@@ -1,4 +1,4 @@
-"""The table of slides: which are done, which failed and why, and what they took."""
+"""The table of slides: which are done, all or in part, which failed and why, and what they took."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from maskless.atomic import write_atomically
 from maskless.inference.records import unwritable
 
 SLIDES = "slides.csv"
-COLUMNS = ("slide", "state", "why", "nuclei", "blocks", "tissue_mm2", "seconds")
+COLUMNS = ("slide", "state", "why", "nuclei", "blocks", "tissue_mm2", "unreadable_mm2", "seconds")
 _NOTES = "slides"
 
 
@@ -37,6 +37,7 @@ def write_slides_table(output: Path, hidden: Path) -> Path | None:
     writer.writeheader()
     for note in notes:
         row = json.loads(note.read_text(encoding="utf-8"))
-        writer.writerow({"state": "failed" if row["why"] else "done", **row})
+        state = "done" if not row["why"] else "partly" if "nuclei" in row else "failed"
+        writer.writerow({"state": state, **row})
     write_atomically(output / SLIDES, text.getvalue().encode())
     return output / SLIDES

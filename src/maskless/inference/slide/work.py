@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from maskless.classify import Classifier
-from maskless.data.slides import Slide
+from maskless.data.slides import Place, Slide
 from maskless.inference.evidence import evidence
 from maskless.inference.slide.grid import Block
 from maskless.inference.slide.nuclei import BlockNuclei, Done, kept
@@ -22,7 +22,7 @@ from maskless.inference.slide.plan import Plan
 from maskless.measure import measured
 from maskless.segmenter import MapSegmenter, Segmenter
 from maskless.stain import Vectors
-from maskless.translated import Translated
+from maskless.translated import Translated, last_of
 
 #: Columns of a block's table with what a classifier has seen of each nucleus.
 SEEN = "seen_{}"
@@ -35,10 +35,11 @@ R = TypeVar("R")
 
 
 class _Looked(NamedTuple):
-    """A block as it leaves the network, and what each stage took so far, seconds."""
+    """A block as it leaves the network, what of it was `lost`, and what each stage took so far, seconds."""
 
     block: Block
     image: NDArray[np.uint8]
+    lost: set[Place]
     seen: Any
     evidence: NDArray[Any] | None
     seconds: dict[str, float]
@@ -80,30 +81,32 @@ class BlockWork:
         seen = self.classifier.seen(looked_at, labels)
         return table.assign(**{SEEN.format(k): column for k, column in enumerate(seen.T)})
 
-    def _read(self, block: Block) -> tuple[Block, NDArray[np.uint8], float]:
+    def _read(self, block: Block) -> tuple[Block, NDArray[np.uint8], set[Place], float]:
         start = perf_counter()
         scale, seen = self.plan.scale, block.seen
         height, width = seen.shape
-        image = self.slide.read(seen.left * scale, seen.top * scale, width, height, self.plan.mpp)
-        return block, image, perf_counter() - start
+        around, lost = self.slide.around_damage()
+        image = around.read(seen.left * scale, seen.top * scale, width, height, self.plan.mpp)
+        return block, image, lost, perf_counter() - start
 
-    def _look(self, block: Block, image: NDArray[np.uint8], reading: float) -> _Looked:
+    def _look(self, block: Block, image: NDArray[np.uint8], lost: set[Place], reading: float) -> _Looked:
         start = perf_counter()
         mpp = self.plan.mpp
         seen = _halves(self.segmenter)[0](image, mpp)
         looked_at = evidence(self.classifier, self.segmenter, image, mpp) if self.classifier else None
-        return _Looked(block, image, seen, looked_at, {"read": reading, "network": perf_counter() - start})
+        seconds = {"read": reading, "network": perf_counter() - start}
+        return _Looked(block, image, lost, seen, looked_at, seconds)
 
     def _find(self, looked: _Looked, folder: Path) -> Done:
         start = perf_counter()
-        block, image, seen, looked_at, seconds = looked
+        block, image, lost, seen, looked_at, seconds = looked
         labels = kept(_halves(self.segmenter)[1](seen), block)
         table = self._table(image, labels, looked_at)
         now = perf_counter()
         seconds |= {"group": now - start, "wall": now - self._last}
         self._last = now
-        BlockNuclei.of(labels, table, block.seen[:2]).write(part_path(folder, block), seconds)
-        return Done(1, len(table), seconds)
+        BlockNuclei.of(labels, table, block.seen[:2]).write(part_path(folder, block), seconds, lost)
+        return Done(1, len(table), seconds, frozenset(lost))
 
 
 def _halves(segmenter: Segmenter) -> tuple[Callable[..., Any], Callable[[Any], NDArray[np.int32]]]:
@@ -115,7 +118,7 @@ def _halves(segmenter: Segmenter) -> tuple[Callable[..., Any], Callable[[Any], N
 
 def _groupers(segmenter: Segmenter) -> int:
     """How many blocks are grouped at once: one beside a network that has the cores, more beside a GPU."""
-    last = segmenter.then if isinstance(segmenter, Translated) else segmenter
+    last = last_of(segmenter)
     on_cpu = not isinstance(last, MapSegmenter) or last.device.type == "cpu"
     return 1 if on_cpu else max(1, min(_MOST_GROUPERS, (os.cpu_count() or 1) - 1))
 
