@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 _NUCLEUS_PX, _SURROUNDINGS_PX = 11, 81
 #: Fewer places tell nothing.
 LEAST_PLACES = 20
+#: So much of an image is called its dark places.
+DARKEST = 0.4
 
 
 def darkness_ranks(
@@ -28,6 +30,15 @@ def darkness_ranks(
         row, column = places[~outside(places, dark.shape[:2])].astype(np.int64).T
         ranks.append(np.searchsorted(sorted_dark, dark[row, column]) / dark.size)
     return ranks
+
+
+def share_on_dark_places(places: NDArray[np.floating], image: NDArray[np.uint8]) -> float | None:
+    """How many of the places (N, 2), (row, column) in px, lie on the dark places of an image, uint8 (H, W,
+    3): 0 to 1. None if nothing can be told: of fewer than 20 places, and of an image of one colour."""
+    (ranks,) = darkness_ranks(image, places)
+    if len(ranks) < LEAST_PLACES or (image == image[0, 0]).all():
+        return None
+    return float((ranks > 1 - DARKEST).mean())
 
 
 def outside(places: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.bool_]:

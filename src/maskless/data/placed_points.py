@@ -6,13 +6,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskless.data.dark_places import outside
+from maskless.data.dark_places import DARKEST, outside, share_on_dark_places
 from maskless.data.points_csv import PointTable
 from maskless.data.swapped_axes import swapped_by_bounds, swapped_by_darkness
 from maskless.errors import UserError
 
 #: Up to this share of the points may lie outside, and is left out: slips of the hand. More are a mistake.
 _SLIPS = 0.01
+#: Of nuclei more than this share lies on the dark places of their image. In 110 real images it is 47 % in
+#: one, whose nuclei are pale inside, and 62 to 100 % in the others; by chance it is DARKEST. Moved by 20 to
+#: 80 px, the points of these are below it in 96 % of all cases.
+_ON_NUCLEI = 0.5
 
 
 def placed(path: Path, table: PointTable, size: tuple[int, int] | None) -> PointTable:
@@ -62,6 +66,13 @@ def remarks_on_places(
         return [
             f"{path}: x and y look swapped, for the {what} lie on darker places of their image, as nuclei "
             "are, if they change places: look at the preview"
+        ]
+    share = share_on_dark_places(places, image)
+    if share is not None and share < _ON_NUCLEI:
+        return [
+            f"{path}: most {what} lie off the dark pixels: {share:.0%} of {len(places)} lie on the darkest "
+            f"{DARKEST:.0%} of their image, where more than half of all nuclei lie, unless they are pale: "
+            "look at the preview"
         ]
     return []
 
