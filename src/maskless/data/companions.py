@@ -25,6 +25,10 @@ def _nothing(*_: Any) -> list[str]:
     return []
 
 
+def _nothing_stated(_: Path) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Companion:
     """One kind of file beside the images: in a folder of its own, under its image's name.
@@ -33,7 +37,8 @@ class Companion:
     ('_label'). `given_by(path, conventions)` are the signals that a file holds, and never fails;
     `uneven(given)`, of the files of all images, a sentence for each that holds less than others.
     `read(path, size, conventions, wanted)` gives the wanted ones of these, raising UserError, and others;
-    `remarks(path, image, conventions)` is a sentence for each thing that is worth a look.
+    `remarks(path, image, conventions)` is a sentence for each thing that is worth a look. `stated_mpp(path)`
+    is the pixel spacing in µm/px that a file states, raising UserError for what cannot be one.
     """
 
     folder: str
@@ -44,6 +49,7 @@ class Companion:
     read: Callable[[Path, Size, Conventions, Collection[Signal]], _Signals]
     uneven: Callable[[Mapping[Path, frozenset[Signal]]], list[str]] = _nothing
     remarks: Callable[[Path, NDArray[np.uint8], Conventions], list[str]] | None = None
+    stated_mpp: Callable[[Path], float | None] = _nothing_stated
 
     def files(self, root: Path, images: Mapping[str, object]) -> dict[str, list[Path]]:
         """The files by the name of their image (their own, if there is no such image), one or more a name."""
@@ -175,5 +181,6 @@ COMPANIONS = (
         drawn_companions.read,
         drawn_companions.uneven,
         drawn_companions.remarks,
+        drawn_companions.stated_mpp,
     ),
 )

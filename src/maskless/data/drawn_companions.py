@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from maskless.data.conventions import Conventions, Size
 from maskless.data.drawings import instances, read_drawing, refuse_elsewhere, region, remarks_on_outlines
+from maskless.data.imagescope import microns_per_pixel
 from maskless.data.placed_points import placed, remarks_on
 from maskless.data.points_csv import PointTable
 from maskless.data.qupath import Drawing
@@ -32,6 +33,12 @@ def given_by(path: Path, conventions: Conventions) -> frozenset[Signal]:
         Signal.REGION: len(nuclei) < sum(not outline.hole for outline in drawing.outlines),
     }
     return frozenset(signal for signal, there in holds.items() if there)
+
+
+def stated_mpp(path: Path) -> float | None:
+    """The pixel spacing in µm/px that a file of ImageScope states, None without one, and of QuPath. Raises
+    UserError for what is no plausible spacing."""
+    return microns_per_pixel(path) if path.suffix.lower() == ".xml" else None
 
 
 def uneven(files: Mapping[Path, frozenset[Signal]]) -> list[str]:

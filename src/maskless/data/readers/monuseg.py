@@ -174,6 +174,8 @@ class MoNuSeg(Source):
 def _instances(annotation: Path, size: tuple[int, int] | None) -> NDArray[np.int32]:
     """The labels of an annotation, int32 (H, W); read alone, without labels, if the size is not known."""
     drawing = read_drawing(annotation)
+    if not drawing.outlines:  # every field of the set has nuclei
+        raise UserError(f"{annotation} holds no regions: get it again")
     labels = instances(drawing, Areas(), size or (0, 0))
     if size is not None:
         refuse_elsewhere(annotation, drawing, Areas(), labels, "region")
