@@ -233,7 +233,7 @@ def test_hostile_headers_and_weights_are_refused(model, tmp_path):
     header, weights = read_header(model), read_weights(model)
     for spec, said in (
         ({"_target_": "maskless.inference.records.Records"}, "nothing that it can be made of"),
-        ({**header.method, "width": 10**6}, "cannot be built"),
+        ({**header.method, "width": 10**6}, "describes a far larger network"),
     ):
         write_model(tmp_path / "x.safetensors", Header(**{**vars(header), "method": spec}), weights)
         with pytest.raises(UserError, match=said):

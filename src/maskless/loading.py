@@ -3,26 +3,33 @@
 Not called `load`: a module of that name would take the place of the function `maskless.load`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from math import prod
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import is_lazy
 
 from maskless.build import TARGET, build, resolve
 from maskless.errors import UserError
 from maskless.hardware import Hardware
 from maskless.methods.pretrained import Pretrained
 from maskless.methods.stage import Stage
-from maskless.model_file import model_path, read_header, read_weights
+from maskless.model_file import model_path, read_header, read_shapes, read_weights
 from maskless.postprocess.chain import Chain
 from maskless.runs import CHAIN, Run
 from maskless.segmenter import Segmenter
 
 #: Arguments of stages that say where their first weights come from: a download, or a file of one machine.
 _BEGINNINGS = ("encoder_weights",)
+#: How many times the numbers and tensors of its weights a network may make while it is built: one that fits
+#: makes some of them twice, as where it puts a layer of its own in place of another.
+_MADE_TO_STORED = 4
 
 
 def load(run: str | Path, trust: Sequence[str] = (), hardware: Hardware | None = None) -> Segmenter:
@@ -46,21 +53,23 @@ def load_stage(run: Run, trust: Sequence[str] = ()) -> Stage:
     _refuse_broken_chain(run)
     if model := run.config.get("model"):  # a model that was scored
         return model_stage(model, trust)
-    stage = stored_stage(run.config.get("method"), str(run.path), trust)
-    if stage.trains:
-        _give(
-            stage,
-            read_checkpoint(run.best)["state_dict"],
-            f"the checkpoint {run.best}",
-            f"{run.path}/config.yaml",
-        )
+    spec, where = run.config.get("method"), f"{run.path}/config.yaml"
+    if not _kind(spec, trust).learns():
+        with nullcontext() if trust else _no_larger_than([], f"{run.path}, without a checkpoint,", where):
+            return stored_stage(spec, str(run.path), trust)
+    weights, whose = read_checkpoint(run.best)["state_dict"], f"the checkpoint {run.best}"
+    with _no_larger_than([_stored_numbers(value) for value in weights.values()], whose, where):
+        stage = stored_stage(spec, str(run.path), trust)
+    _give(stage, weights, whose, where)
     return stage
 
 
 def model_stage(model: str | Path, trust: Sequence[str] = ()) -> Stage:
     """The stage of a model file or shipped model with its weights. Raises UserError as `load` does."""
-    stage = stored_stage(read_header(model).method, str(model), trust)
-    _give(stage, read_weights(model), f"the model {model}", "its header")
+    header, whose, where = read_header(model), f"the model {model}", "its header"
+    with _no_larger_than([prod(shape) for shape in read_shapes(model).values()], whose, where):
+        stage = stored_stage(header.method, str(model), trust)
+    _give(stage, read_weights(model), whose, where)
     return stage
 
 
@@ -106,6 +115,41 @@ def _foreign_weights(spec: Any) -> Iterator[str]:
             yield from _foreign_weights(value)
 
 
+@contextmanager
+def _no_larger_than(stored: Collection[int], whose: str, where: str) -> Iterator[None]:
+    """While a network is built: raise UserError as soon as it is far larger than the weights that it gets.
+
+    `stored` has how many numbers each tensor of them holds. PyTorch tells of each parameter when its memory
+    is asked for and not yet written, which is when it begins to be taken; so whatever width or depth a
+    description asks for, no more is taken than a small multiple of the weights.
+    """
+    numbers = tensors = 0
+
+    def count(module: torch.nn.Module, name: str, value: torch.nn.Parameter | None) -> None:
+        nonlocal numbers, tensors
+        if value is not None:
+            numbers += 0 if is_lazy(value) else value.numel()
+            tensors += 1
+        if numbers > _MADE_TO_STORED * sum(stored) or tensors > _MADE_TO_STORED * len(stored):
+            raise UserError(
+                f"{whose} does not fit the method in {where}, which describes a far larger network: "
+                "is it of another run, or was it changed?"
+            )
+
+    watch = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        watch.remove()
+
+
+def _stored_numbers(value: Any) -> int:
+    """How many numbers a checkpoint really holds of a tensor, whose shape can promise any number of them."""
+    if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta:
+        return 0
+    return min(value.numel(), value.untyped_storage().nbytes() // value.element_size())
+
+
 def _give(stage: Stage, weights: Mapping[str, Tensor], whose: str, where: str) -> None:
     try:
         stage.load_state_dict(weights)
@@ -126,9 +170,7 @@ def _refuse_broken_chain(run: Run) -> None:
 
 def build_stage(spec: Any, trust: Sequence[str] = ()) -> Stage:
     """The method that a configuration describes. Raises UserError if it describes none."""
-    kind = resolve(spec[TARGET], trust) if isinstance(spec, Mapping) and TARGET in spec else None
-    if kind is None or not issubclass(kind, Stage):  # nothing else is built, whatever a file may say
-        raise UserError(f"the configuration's method is no method: {spec!r:.80}")
+    kind = _kind(spec, trust)
     try:
         stage: Stage = build(spec, trust)
     except (RuntimeError, MemoryError) as error:
@@ -136,6 +178,14 @@ def build_stage(spec: Any, trust: Sequence[str] = ()) -> Stage:
             f"the method {kind.__name__} cannot be built: {str(error).splitlines()[0]}"
         ) from error
     return stage
+
+
+def _kind(spec: Any, trust: Sequence[str]) -> type[Stage]:
+    """The class of a method. Raises UserError for any other, which is never built, whatever a file says."""
+    kind = resolve(spec[TARGET], trust) if isinstance(spec, Mapping) and TARGET in spec else None
+    if kind is None or not issubclass(kind, Stage):
+        raise UserError(f"the configuration's method is no method: {spec!r:.80}")
+    return kind
 
 
 def as_segmenter(stage: Stage, hardware: Hardware, mpp: float | None) -> Segmenter:

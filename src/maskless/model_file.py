@@ -127,6 +127,13 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
 
 
+def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of a model's tensors by name, none of them read. Raises UserError as `read_header` does."""
+    read_header(path)
+    with safe_open(known_model(path), framework="pt") as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
 def shipped() -> dict[str, Path]:
     """The models that come with maskless: name to file."""
     return {path.stem: path for path in sorted(SHIPPED.glob(f"*{SUFFIX}"))}

@@ -126,6 +126,37 @@ def test_outlines_of_imagescope_are_nuclei_and_their_layer_the_class(folder: Pat
     assert sample[Signal.CLASSES] == {2: "Lymphocyte"}
 
 
+def test_a_file_of_imagescope_without_regions_is_an_image_without_nuclei(folder: Path) -> None:
+    (folder / "annotations").mkdir()
+    write_annotation(folder / "annotations" / "a.xml", [[(1, 2), (4, 2), (4, 6), (1, 6)]])
+    write_annotation(folder / "annotations" / "b.xml", [])
+    source = Folder(folder)
+    assert source.problems() == []
+    assert source.read(A, {Signal.INSTANCES})[Signal.INSTANCES].any()
+    assert not source.read(B, {Signal.INSTANCES})[Signal.INSTANCES].any()
+
+
+def test_the_spacing_of_imagescope_holds_where_nobody_and_no_image_says_another(folder: Path) -> None:
+    (folder / "annotations").mkdir()
+    files = [folder / "annotations" / f"{name}.xml" for name in "ab"]
+    for file, mpp in zip(files, ("0.2520", None), strict=True):
+        write_annotation(file, [[(1, 2), (4, 2), (4, 6), (1, 6)]], mpp=mpp)
+    assert [Folder(folder).read(item, {Signal.IMAGE}).mpp for item in (A, B)] == [0.252, None]
+    assert Folder(folder, mpp=0.5).read(A, set()).mpp == 0.5
+    write_annotation(files[1], [[(1, 2), (4, 2), (4, 6), (1, 6)]], mpp="0")
+    (problem,) = Folder(folder).problems()
+    assert problem.startswith(f"{files[1]} states MicronsPerPixel='0': mpp=0.0 is no pixel spacing")
+    assert Folder(folder, mpp=0.5).problems() == []
+    per_m = round(1e6 / 0.5)
+    Image.open(folder / "images" / "a.png").save(
+        folder / "images" / "a.png", dpi=(per_m * 0.0254, per_m * 0.0254)
+    )
+    source = Folder(folder)
+    assert source.read(A, set()).mpp == pytest.approx(0.5)
+    (remark,) = source.extra()
+    assert "a.png states 0.5 µm/px, which is taken, and its drawing 0.252: if that is right, say" in remark
+
+
 def test_what_is_left_out_of_a_drawing_is_named(folder: Path) -> None:
     two = feature("Polygon", [[[3, 3], [9, 9], [3, 3]]])
     line = feature("LineString", [[0, 0], [5, 5]])

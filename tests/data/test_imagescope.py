@@ -41,6 +41,10 @@ def test_a_region_without_an_id_is_named_by_its_place(tmp_path: Path) -> None:
     assert [region.name for region in read_regions(file)] == ["region number 1 (line 2)", "region x (line 3)"]
 
 
+def test_a_file_without_regions_is_of_an_image_without_nuclei(tmp_path: Path) -> None:
+    assert read_regions(write_annotation(tmp_path / "a.xml", [])) == []
+
+
 @pytest.mark.parametrize("name", ["a#b.xml", "100 %25.xml", "ä, [1].xml"])
 def test_a_file_may_have_any_name(tmp_path: Path, name: str) -> None:
     assert len(read_regions(write_annotation(tmp_path / name, [SQUARE]))) == 1
@@ -96,7 +100,6 @@ def test_entities_and_document_types_are_refused_unread(tmp_path: Path, text: st
         (b'<?xml version="1.0" encoding="no-such"?><Annotations/>', r"no XML .*unknown encoding: no-such"),
         (b'<?xml version="1.0" encoding="gb18030"?><Annotations/>', "no XML"),
         (b"<html><Region/></html>", "no annotation of ImageScope: it begins with <html>"),
-        (b"<Annotations><Annotation/></Annotations>", "holds no regions"),
     ],
 )
 def test_what_is_no_annotation_is_refused(tmp_path: Path, content: bytes, words: str) -> None:

@@ -211,6 +211,13 @@ def test_every_problem_is_listed_at_once(folder: Path) -> None:
         assert sum(words in problem for problem in problems) == 1, words
 
 
+def test_a_field_without_regions_is_a_problem(tmp_path: Path) -> None:
+    source, item = one(tmp_path, SQUARE)
+    write_annotation(source.files(item)[1], [])
+    (problem,) = source.problems()
+    assert problem.endswith(".xml holds no regions: get it again")
+
+
 def test_annotations_of_no_image_are_extra_and_hidden_files_nothing(folder: Path) -> None:
     test = folder / "MoNuSegTestData"
     write_annotation(test / "TCGA-ZZ-0000.xml", [SQUARE])

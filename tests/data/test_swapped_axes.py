@@ -1,4 +1,4 @@
-"""Points whose x and y were swapped, told without knowing."""
+"""Points whose x and y were swapped, or that were moved off the nuclei, told without knowing."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from maskless.data.derive import points
-from maskless.data.placed_points import placed, remarks_on
+from maskless.data.placed_points import placed, remarks_on, remarks_on_places
 from maskless.data.points_csv import PointTable
 from maskless.data.readers.ki67_breast import Ki67Breast
+from maskless.data.readers.lyon19_nuclick import LYON19NuClick
+from maskless.data.readers.monuseg import MoNuSeg
 from maskless.data.readers.synthetic import Synthetic
 from maskless.data.swapped_axes import swapped_by_bounds, swapped_by_darkness
 from maskless.errors import UserError
@@ -37,6 +39,18 @@ def test_on_a_square_image_darkness_tells(tissue, tmp_path) -> None:
         assert swapped_by_darkness(places[:, ::-1], image)
         (said,) = remarks_on(tmp_path / "a.csv", table(places[:, ::-1]), image)
         assert "a.csv: x and y look swapped, for the points lie on darker places of their image" in said
+
+
+def test_points_off_the_nuclei_are_worth_a_look(tissue, tmp_path) -> None:
+    for image, places in tissue:
+        assert remarks_on(tmp_path / "a.csv", table(places + np.array([1.5, -2.5])), image) == []
+        moved = (places + 40) % 400
+        (said,) = remarks_on(tmp_path / "a.csv", table(moved), image)
+        assert "a.csv: most points lie off the dark pixels: " in said
+        assert (
+            f"% of {len(places)} lie on the darkest 40% of their image, where more than half of all" in said
+        )
+        assert remarks_on(tmp_path / "a.csv", table(moved[:15]), image) == [], "few points tell nothing"
 
 
 def test_places_drawn_by_chance_and_few_points_tell_nothing(tissue) -> None:
@@ -76,6 +90,22 @@ def test_one_point_in_a_hundred_may_lie_outside(tmp_path) -> None:
         UserError, match=r"a\.csv, line 9: the point \(row 60, column 3\) .*; 3 of 200 points do"
     ):
         placed(tmp_path / "a.csv", table(places), (50, 50))
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="MASKLESS_DATA has not all of the real sets")
+@pytest.mark.parametrize("kind", [Ki67Breast, LYON19NuClick, MoNuSeg])
+def test_real_points_lie_on_the_dark_and_moved_ones_do_not(kind, tmp_path) -> None:
+    source = kind(data_root=REAL.parent, **({"split": "all"} if kind is MoNuSeg else {}))
+    n_moved = 0
+    for item in source.items("test")[:1]:
+        sample = source.read(item, {Signal.IMAGE, Signal.POINTS})
+        image, places = sample[Signal.IMAGE], sample[Signal.POINTS]
+        assert remarks_on_places(tmp_path / "a.csv", "points", places, image) == []
+        if len(places) >= 100:
+            (said,) = remarks_on_places(tmp_path / "a.csv", "points", places + 30, image)
+            assert "most points lie off the dark pixels" in said
+            n_moved += 1
+    assert n_moved or kind is LYON19NuClick, "whose crops have few nuclei"
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="MASKLESS_DATA has no ki67_breast/")

@@ -50,6 +50,10 @@ class Beside:
                 found[signal] = found[signal] & made[signal] if known_before else made[signal]
         return found
 
+    def stated_mpp(self, name: str) -> float | None:
+        """The pixel spacing in µm/px that a file of an image states. Raises UserError for what is none."""
+        return next((mpp for kind, file in self.of(name).items() if (mpp := kind.stated_mpp(file))), None)
+
     def structure(self) -> list[str]:
         """What keeps the files from being read together, a sentence each."""
         found = [problem for kind in self.files for problem in kind.missing(self.root, self.images)]

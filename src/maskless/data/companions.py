@@ -15,6 +15,7 @@ from maskless.data.images import SUFFIXES, read_binary, read_labels
 from maskless.data.label_images import UNKNOWN
 from maskless.data.placed_points import placed, remarks_on
 from maskless.data.points_csv import PointTable, has_classes, read_points
+from maskless.data.wrapped_ids import ids_of_several_nuclei
 from maskless.signals import IGNORE, Signal
 
 _Signals = dict[Signal, Any]
@@ -22,6 +23,10 @@ _Signals = dict[Signal, Any]
 
 def _nothing(*_: Any) -> list[str]:
     return []
+
+
+def _nothing_stated(_: Path) -> None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Companion:
     ('_label'). `given_by(path, conventions)` are the signals that a file holds, and never fails;
     `uneven(given)`, of the files of all images, a sentence for each that holds less than others.
     `read(path, size, conventions, wanted)` gives the wanted ones of these, raising UserError, and others;
-    `remarks(path, image, conventions)` is a sentence for each thing that is worth a look.
+    `remarks(path, image, conventions)` is a sentence for each thing that is worth a look. `stated_mpp(path)`
+    is the pixel spacing in µm/px that a file states, raising UserError for what cannot be one.
     """
 
     folder: str
@@ -43,6 +49,7 @@ class Companion:
     read: Callable[[Path, Size, Conventions, Collection[Signal]], _Signals]
     uneven: Callable[[Mapping[Path, frozenset[Signal]]], list[str]] = _nothing
     remarks: Callable[[Path, NDArray[np.uint8], Conventions], list[str]] | None = None
+    stated_mpp: Callable[[Path], float | None] = _nothing_stated
 
     def files(self, root: Path, images: Mapping[str, object]) -> dict[str, list[Path]]:
         """The files by the name of their image (their own, if there is no such image), one or more a name."""
@@ -115,6 +122,18 @@ def _read_labels(path: Path, size: Size, conventions: Conventions, _: Collection
     return {Signal.INSTANCES: np.where(known, labels, np.int32(0)), Signal.REGION: known.astype(np.uint8)}
 
 
+def _remarks_on_labels(path: Path, image: NDArray[np.uint8], conventions: Conventions) -> list[str]:
+    labels = np.maximum(read_labels(path, image.shape[:2], conventions.ignore), 0)
+    if not (several := ids_of_several_nuclei(labels)):
+        return []
+    most = max(several, key=lambda identity: several[identity])
+    return [
+        f"{path}: {len(several)} of its {len(np.unique(labels[labels > 0]))} ids lie in several nuclei each, "
+        f"far apart (id {most} in {several[most]} places): they may have wrapped in 8 bits (257 became 1), "
+        "been given twice, or be classes; an id is one nucleus"
+    ]
+
+
 def _read_mask(path: Path, size: Size, conventions: Conventions, _: Collection[Signal]) -> _Signals:
     mask = read_binary(path, size, conventions.ignore)
     known = mask != IGNORE
@@ -132,7 +151,15 @@ def _gives(signal: Signal) -> Callable[[Path, Conventions], frozenset[Signal]]:
 
 #: All kinds there are.
 COMPANIONS = (
-    Companion("labels", "label image", SUFFIXES, "_label", _gives(Signal.INSTANCES), _read_labels),
+    Companion(
+        "labels",
+        "label image",
+        SUFFIXES,
+        "_label",
+        _gives(Signal.INSTANCES),
+        _read_labels,
+        remarks=_remarks_on_labels,
+    ),
     Companion("masks", "mask", SUFFIXES, "_mask", _gives(Signal.MASK), _read_mask),
     Companion(
         "points",
@@ -154,5 +181,6 @@ COMPANIONS = (
         drawn_companions.read,
         drawn_companions.uneven,
         drawn_companions.remarks,
+        drawn_companions.stated_mpp,
     ),
 )

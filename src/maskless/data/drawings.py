@@ -8,12 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskless.data import imagescope, qupath
+from maskless.data.dark_places import outside
+from maskless.data.placed_points import refuse_swapped, remarks_on_places
 from maskless.data.polygons import rasterise
 from maskless.data.qupath import Drawing, Outline
+from maskless.errors import UserError
 
 #: Endings of the files that can be read.
 ENDINGS = frozenset({".geojson", ".json", ".gz", ".xml"})
 _LEAST_VERTICES = 3
+#: So many outlines outside of their image are more than slips of the hand.
+_MANY = 3
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,8 @@ def instances(drawing: Drawing, areas: Areas, size: tuple[int, int]) -> NDArray[
 
     What `rasterise` says holds: of two that overlap the earlier has the pixel, and an id can be absent.
     """
-    nuclei = [o for o in drawing.outlines if not _is_area(o, areas)]
-    labels = rasterise([[] if o.hole or _is_area(o, areas) else o.rings for o in drawing.outlines], size)
-    labels[_covered([o for o in nuclei if o.hole], size)] = 0
+    labels = rasterise([o.rings if _is_nucleus(o, areas) else [] for o in drawing.outlines], size)
+    labels[_covered([o for o in drawing.outlines if o.hole and not _is_area(o, areas)], size)] = 0
     return labels
 
 
@@ -61,10 +65,44 @@ def region(drawing: Drawing, areas: Areas, size: tuple[int, int]) -> NDArray[np.
     return (complete & ~ignored).astype(np.uint8)
 
 
-def without_nucleus(path: Path, drawing: Drawing, areas: Areas, labels: NDArray[np.int32]) -> list[str]:
+def middles(drawing: Drawing, areas: Areas) -> NDArray[np.float64]:
+    """The middle of each outline of a nucleus, of its bounding box: (row, column) in px, (N, 2).
+
+    As points are, it is counted from the centre of the first pixel.
+    """
+    vertices = [np.concatenate(o.rings) for o in _nuclei(drawing, areas) if _vertices(o)]
+    boxes = [(xy.min(axis=0) + xy.max(axis=0)) / 2 - 0.5 for xy in vertices]
+    return np.reshape(boxes, (-1, 2))[:, ::-1]
+
+
+def refuse_elsewhere(
+    path: Path, drawing: Drawing, areas: Areas, labels: NDArray[np.int32], what: str = "outline"
+) -> None:
+    """Raise UserError if the outlines of a file are no drawing of its image, whose `instances` are `labels`.
+
+    That is so if three or more have their middle outside, where it would not be if x and y changed places;
+    or if there are some, and none lies in the image. `what` is one of them in the sentence.
+    """
+    places, size = middles(drawing, areas), labels.shape[:2]
+    if outside(places, size).sum() >= _MANY:
+        refuse_swapped(path, "outlines", places, size)
+    if _nuclei(drawing, areas) and not labels.any():
+        raise UserError(
+            f"{path} has no {what} that lies in its image of {size[0]} x {size[1]} px: is it another's?"
+        )
+
+
+def remarks_on_outlines(path: Path, drawing: Drawing, areas: Areas, image: NDArray[np.uint8]) -> list[str]:
+    """What is left out of the outlines of nuclei, and what looks wrong with them, a sentence each."""
+    labels = instances(drawing, areas, image.shape[:2])
+    found = remarks_on_places(path, "outlines", middles(drawing, areas), image)
+    return found + _without_nucleus(path, drawing, areas, labels)
+
+
+def _without_nucleus(path: Path, drawing: Drawing, areas: Areas, labels: NDArray[np.int32]) -> list[str]:
     """A sentence on the outlines that gave no nucleus in `labels`, which are `instances`; none if all did."""
     drawn = set(np.unique(labels).tolist())
-    nuclei = [(k, o) for k, o in enumerate(drawing.outlines, 1) if not o.hole and not _is_area(o, areas)]
+    nuclei = [(k, o) for k, o in enumerate(drawing.outlines, 1) if _is_nucleus(o, areas)]
     lost = [
         f"{o.name} with {_vertices(o)} vertices" if _vertices(o) < _LEAST_VERTICES else o.name
         for k, o in nuclei
@@ -79,6 +117,14 @@ def without_nucleus(path: Path, drawing: Drawing, areas: Areas, labels: NDArray[
 
 def _vertices(outline: Outline) -> int:
     return max((len(ring) for ring in outline.rings), default=0)
+
+
+def _nuclei(drawing: Drawing, areas: Areas) -> list[Outline]:
+    return [outline for outline in drawing.outlines if _is_nucleus(outline, areas)]
+
+
+def _is_nucleus(outline: Outline, areas: Areas) -> bool:
+    return not outline.hole and not _is_area(outline, areas)
 
 
 def _is_area(outline: Outline, areas: Areas) -> bool:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskless.data.conventions import Conventions, Size
-from maskless.data.drawings import instances, read_drawing, region, without_nucleus
+from maskless.data.drawings import instances, read_drawing, refuse_elsewhere, region, remarks_on_outlines
+from maskless.data.imagescope import microns_per_pixel
 from maskless.data.placed_points import placed, remarks_on
 from maskless.data.points_csv import PointTable
 from maskless.data.qupath import Drawing
@@ -34,6 +35,12 @@ def given_by(path: Path, conventions: Conventions) -> frozenset[Signal]:
     return frozenset(signal for signal, there in holds.items() if there)
 
 
+def stated_mpp(path: Path) -> float | None:
+    """The pixel spacing in µm/px that a file of ImageScope states, None without one, and of QuPath. Raises
+    UserError for what is no plausible spacing."""
+    return microns_per_pixel(path) if path.suffix.lower() == ".xml" else None
+
+
 def uneven(files: Mapping[Path, frozenset[Signal]]) -> list[str]:
     """A sentence for each file that has only points or only outlines where others have the other."""
     kinds = {file: frozenset(given) & set(_NUCLEI) for file, given in files.items()}
@@ -50,7 +57,7 @@ def read(path: Path, size: Size, conventions: Conventions, wanted: Collection[Si
     """The wanted signals of a drawing; read alone, without nuclei, if the size of its image is not known.
 
     Instances are numbered by the outlines of the file, and classes go by their ids; without outlines, by
-    points. Raises UserError for outlines that all lie outside the image, and as `placed` does.
+    points. Raises UserError as `refuse_elsewhere` and `placed` do.
     """
     drawing = read_drawing(path)
     found: dict[Signal, Any] = {}
@@ -75,15 +82,13 @@ def read(path: Path, size: Size, conventions: Conventions, wanted: Collection[Si
 
 def remarks(path: Path, image: NDArray[np.uint8], conventions: Conventions) -> list[str]:
     """What is left out of a drawing, and what looks wrong with it, a sentence each."""
-    drawing, size = read_drawing(path), image.shape[:2]
+    drawing = read_drawing(path)
     table = _points(drawing, conventions)
     found = remarks_on(path, table, image) if len(table.points) else []
     if drawing.others:
         more = f" and {len(drawing.others) - 3} more" if len(drawing.others) > 3 else ""
         found.append(f"{path}: passed over {', '.join(drawing.others[:3])}{more}: no points and no areas")
-    return found + without_nucleus(
-        path, drawing, conventions.areas, instances(drawing, conventions.areas, size)
-    )
+    return found + remarks_on_outlines(path, drawing, conventions.areas, image)
 
 
 def _points(drawing: Drawing, conventions: Conventions) -> PointTable:
@@ -99,10 +104,8 @@ def _points(drawing: Drawing, conventions: Conventions) -> PointTable:
 
 def _instances(path: Path, drawing: Drawing, size: Size, conventions: Conventions) -> NDArray[np.int32]:
     labels = instances(drawing, conventions.areas, size or (0, 0))
-    if size is not None and not labels.any() and _words_of_nuclei(drawing, conventions):
-        raise UserError(
-            f"{path} has no outline that lies in its image of {size[0]} x {size[1]} px: is it another's?"
-        )
+    if size is not None:
+        refuse_elsewhere(path, drawing, conventions.areas, labels)
     return labels
 
 

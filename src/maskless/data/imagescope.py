@@ -40,14 +40,12 @@ class Region:
 def read_regions(path: Path) -> list[Region]:
     """All regions of all layers, in the order of the file. Their vertices may lie outside the image.
 
-    Raises UserError naming file and line for what is no ImageScope annotation: a file that is missing, cut
-    short or malformed, one that declares a document type (as files do that mean harm; nothing is fetched or
-    expanded), a vertex whose X or Y is no number, and a file without regions.
+    A file without regions is of an image without nuclei. Raises UserError naming file and line for what is no
+    ImageScope annotation: a file that is missing, cut short or malformed, one that declares a document type
+    (as files do that mean harm; nothing is fetched or expanded), and a vertex whose X or Y is no number.
     """
     handler = _Regions(path)
     _parse(path, handler)
-    if not handler.found:
-        raise UserError(f"{path} holds no regions: get it again")
     return [
         Region(f"region {name} (line {line})", np.asarray(vertices, np.float64).reshape(-1, 2), hole, layer)
         for name, line, vertices, hole, layer in handler.found

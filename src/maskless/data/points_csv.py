@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from maskless.data.swapped_axes import outside
+from maskless.data.dark_places import outside
 from maskless.errors import UserError, did_you_mean
 
 #: What a column can say of a point.

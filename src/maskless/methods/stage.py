@@ -93,7 +93,7 @@ class Stage(LightningModule):
                 f"the post-processing of {type(self).__name__} needs a map {name!r}, which it does not give"
                 f"{did_you_mean(name, self.gives)}"
             )
-        learns = type(self).training_step is not LightningModule.training_step
+        learns = self.learns()
         if learns and min(epochs, steps, batch, crop_px) < 1:
             raise UserError(
                 f"{type(self).__name__} cannot be trained with epochs={epochs}, steps={steps}, batch={batch} "
@@ -113,6 +113,11 @@ class Stage(LightningModule):
         self.register_buffer("_mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.segmenter()  # refuses settings that cannot work, before any training
+
+    @classmethod
+    def learns(cls) -> bool:
+        """Whether it has a training, and so weights that come of one."""
+        return cls.training_step is not LightningModule.training_step
 
     @property
     def trains(self) -> bool:

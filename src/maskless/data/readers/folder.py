@@ -19,7 +19,7 @@ from maskless.data.source import PARTS, Source, Split
 from maskless.data.splits_csv import Stated, read_splits
 from maskless.errors import UserError, first_three
 from maskless.signals import Item, Sample, Signal, with_derived
-from maskless.spacing import spacing_of
+from maskless.spacing import same_spacing, spacing_of
 
 _FRACTIONS = {"train": 0.6, "val": 0.2, "test": 0.2}
 
@@ -53,8 +53,8 @@ class Folder(Source):
     outline of fewer than three vertices, or outside. `prepare` counts both.
 
     `mpp` (µm/px) and `power` (40 for 40x) are those of all images, if known; from the power alone, µm/px is
-    10 / power. Without either, an image has the µm/px that its own file states, if it does. A TCGA barcode in
-    a name says which tissue an image shows (its case).
+    10 / power. Without either, an image has the µm/px that its own file states, or else that its drawing of
+    ImageScope states (MicronsPerPixel). A TCGA barcode in a name says which tissue an image shows (its case).
 
     Splits: one, 'stated', that of splits.csv; without it 'random', which divides the images by patient or
     slide in the shares of `fractions`. `group` is a regular expression whose first group finds the patient in
@@ -122,8 +122,7 @@ class Folder(Source):
         """What is drawn is checked against the size of its image, whether or not the image is asked for."""
         self._check()
         image = self._images[item.id][0]
-        mpp = stated_mpp(image) if self.mpp is None else self.mpp
-        sample = Sample(item, mpp=mpp, power=self.power)
+        sample = Sample(item, mpp=self._mpp(item.id), power=self.power)
         stored = to_read(signals, self._stored)
         if Signal.IMAGE in stored:
             sample.signals[Signal.IMAGE] = read_image(image)
@@ -146,12 +145,14 @@ class Folder(Source):
         found = list(self._structure)
         for name, (image, *_) in self._images.items():
             size, of_image = decoded_size(image)
-            found += of_image + self._beside.problems(name, size)
+            of_files = self._beside.problems(name, size) + problem_of(self._mpp, name)
+            found += of_image + list(dict.fromkeys(of_files))  # what is no XML is one problem
         return found
 
     def extra(self) -> list[str]:
         """Files beside no image, lines of splits.csv without one, and what is worth a look in the others."""
-        return self._stated.extra(self.table, self._images) + self._beside.extra()
+        found = self._stated.extra(self.table, self._images) + self._beside.extra()
+        return found + [remark for name in self._images for remark in self._of_two_spacings(name)]
 
     def _check(self) -> None:
         """Raise UserError if the folder cannot be read as a data set at all."""
@@ -209,6 +210,28 @@ class Folder(Source):
     @cached_property
     def _beside(self) -> Beside:
         return Beside(self.path, self._images, self.conventions)
+
+    def _mpp(self, name: str) -> float | None:
+        """The pixel spacing in µm/px of an image: what was said, else what its file states, else its drawing.
+
+        Raises UserError if that drawing states what is no spacing.
+        """
+        return self.mpp or stated_mpp(self._images[name][0]) or self._beside.stated_mpp(name)
+
+    def _of_two_spacings(self, name: str) -> list[str]:
+        """A sentence if an image and its drawing state different spacings, and nobody said which holds."""
+        image = self._images[name][0]
+        of_image = None if self.mpp else stated_mpp(image)
+        try:
+            of_drawing = self._beside.stated_mpp(name) if of_image else None
+        except UserError:  # which the image makes up for
+            return []
+        if not of_image or not of_drawing or same_spacing(of_image, of_drawing):
+            return []
+        return [
+            f"{image} states {of_image:g} µm/px, which is taken, and its drawing {of_drawing:g}: if that is "
+            "right, say dataset.mpp="
+        ]
 
     def _patient(self, name: str) -> str | None:
         """The patient by the name of an image, as splits.csv has it, or else `group` finds; None if it is not

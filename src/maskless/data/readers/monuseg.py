@@ -11,7 +11,7 @@ from maskless.data.barcode import tcga_item
 from maskless.data.checks import decoded_size, problem_of
 from maskless.data.companions import by_name
 from maskless.data.derive import complete, to_read
-from maskless.data.drawings import Areas, instances, read_drawing, without_nucleus
+from maskless.data.drawings import Areas, instances, read_drawing, refuse_elsewhere, remarks_on_outlines
 from maskless.data.images import image_size, read_image
 from maskless.data.imagescope import microns_per_pixel
 from maskless.data.source import Source, Split
@@ -131,7 +131,7 @@ class MoNuSeg(Source):
         return found
 
     def extra(self) -> list[str]:
-        """Annotations of no image, and regions that give no nucleus."""
+        """Annotations of no image, regions that give no nucleus, and what looks wrong with the others."""
         pairs = [pair for fields in self._fields() for pair in fields.values()]
         known = {annotation for _, annotation in pairs}
         found = [
@@ -141,9 +141,7 @@ class MoNuSeg(Source):
             for file in files
             if file not in known
         ]
-        return found + [
-            remark for image, annotation in pairs for remark in _without_nucleus(image, annotation)
-        ]
+        return found + [remark for image, annotation in pairs for remark in _remarks(image, annotation)]
 
     def _fields(self) -> tuple[dict[str, tuple[Path, Path]], dict[str, tuple[Path, Path]]]:
         """Image and annotation by name: of the training fields, and of the test fields."""
@@ -175,18 +173,18 @@ class MoNuSeg(Source):
 
 def _instances(annotation: Path, size: tuple[int, int] | None) -> NDArray[np.int32]:
     """The labels of an annotation, int32 (H, W); read alone, without labels, if the size is not known."""
-    labels = instances(read_drawing(annotation), Areas(), size or (0, 0))
-    if size is not None and not labels.any():
-        raise UserError(
-            f"{annotation} has no region that lies in its image of {size[0]} x {size[1]} px: is it another's?"
-        )
+    drawing = read_drawing(annotation)
+    if not drawing.outlines:  # every field of the set has nuclei
+        raise UserError(f"{annotation} holds no regions: get it again")
+    labels = instances(drawing, Areas(), size or (0, 0))
+    if size is not None:
+        refuse_elsewhere(annotation, drawing, Areas(), labels, "region")
     return labels
 
 
-def _without_nucleus(image: Path, annotation: Path) -> list[str]:
-    """One sentence on the regions of an annotation that give no nucleus, if there are any."""
+def _remarks(image: Path, annotation: Path) -> list[str]:
+    """What is left out of the regions of an annotation, and what looks wrong with them, a sentence each."""
     try:
-        drawing = read_drawing(annotation)
-        return without_nucleus(annotation, drawing, Areas(), instances(drawing, Areas(), image_size(image)))
+        return remarks_on_outlines(annotation, read_drawing(annotation), Areas(), read_image(image))
     except UserError:  # listed among the problems
         return []
