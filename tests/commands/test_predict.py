@@ -17,6 +17,7 @@ import tifffile
 from PIL import Image
 
 from maskless.cli import main
+from maskless.commands import predict
 from maskless.inference import analysis
 from maskless.inference.records import Records
 from maskless.inference.summary import COLUMNS
@@ -391,6 +392,16 @@ def test_positive_cells_of_all_images_in_one_file(images: Path, tmp_path: Path) 
     assert (out / "lyon19.csv").read_text() == listed
     assert cells(f"input={images}", f"output={out}", "classify.share=1", "formats=[csv]") == 0
     assert not (out / "lyon19.csv").exists()  # of other settings
+
+
+def test_positive_cells_of_shares_that_run_at_the_same_time(images: Path, tmp_path, monkeypatch) -> None:
+    """One is done while another, which has begun before, is not: the list is of both in the end."""
+    words = (f"input={images}", f"output={tmp_path / 'out'}")
+    assert cells(*words, "share=0/2") == 0
+    monkeypatch.setattr(predict, "_forget_summary", lambda output: None)
+    assert cells(*words, "share=1/2") == 0
+    listed = (tmp_path / "out" / "lyon19.csv").read_text().splitlines()
+    assert listed[1:] == ["field 1,20.00,20.00", "field 2,20.00,20.00", "field 2,40.00,20.00"]
 
 
 def test_positive_cells_that_cannot_be_listed(images: Path, tmp_path: Path, capfd) -> None:

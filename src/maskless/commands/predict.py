@@ -216,5 +216,5 @@ def _summarise(output: Path, settings: Mapping[str, Any]) -> None:
         write_summary(output, rows)
     write_slides_table(output, Records(output).folder)
     cells = [output / record.files["lyon19"][0] for record in done if "lyon19" in record.files]
-    if cells and not (output / SUBMISSION).exists():
+    if cells and (is_of_cells(output / SUBMISSION) or not (output / SUBMISSION).exists()):
         join_cells(output / SUBMISSION, cells)
