@@ -1,6 +1,7 @@
 """maskless prepare of slides, and a training from them, as a user does it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
-from slide_files import TISSUE, disc_image, write_aperio, write_ome
+from slide_files import TISSUE, damage_tile, disc_image, write_aperio, write_ome
 from torch import Tensor, nn
 
 from maskless import load
@@ -47,7 +48,7 @@ def test_slides_are_indexed_and_learnt_from(cli, folder: Path, tmp_path: Path, m
     assert done.code == 3, done
     assert "left out: " in done.out
     assert "c.svs" in done.out
-    assert done.err.endswith("1 of 3 slides and 0 places of others were left out, as said above\n")
+    assert done.err.endswith("left out, as said above: 1 of 3 slides\n")
     assert sorted(f.name for f in index.iterdir()) == [
         "a.parquet", "a.png", "b.parquet", "b.png", "index.csv",
     ]  # fmt: skip
@@ -61,6 +62,9 @@ def test_slides_are_indexed_and_learnt_from(cli, folder: Path, tmp_path: Path, m
     assert done.code == 0, done
     (run,) = (tmp_path / "runs" / "default").iterdir()
     losses = pd.read_csv(run / "metrics.csv").loss
+    damage_tile(folder / "a.svs", 5)
+    done = cli("prepare", *words, "processes=1", "dataset.verify=true")
+    assert re.search(r"left out, as said above: 1 of 3 slides and \d+ damaged places\n$", done.err)
     assert np.isfinite(losses).all()
     assert not [f for f in run.rglob("*") if f.suffix in (".tif", ".npy", ".jpg")]
 

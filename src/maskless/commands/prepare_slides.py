@@ -50,10 +50,11 @@ def index_slides(source: Slides, config: Config) -> None:
     damaged = sum(len(indexed.left_out) for indexed in found.values() if isinstance(indexed, Indexed))
     if bad == len(slides):
         raise UserError(f"none of the {bad} slides in {source.path} can be indexed, as said above")
-    if bad or damaged:
-        raise PartlyDone(
-            f"{bad} of {len(slides)} slides and {damaged} places of others were left out, as said above"
-        )
+    left_out = [f"{bad} of {len(slides)} slides"] if bad else []
+    if damaged:
+        left_out.append("1 damaged place" if damaged == 1 else f"{damaged} damaged places")
+    if left_out:
+        raise PartlyDone(f"left out, as said above: {' and '.join(left_out)}")
 
 
 def _indexed(source: Slides, processes: int | None) -> Iterator[tuple[str, Indexed | str]]:
