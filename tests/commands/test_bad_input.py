@@ -181,7 +181,7 @@ WRONG = {
     "truncated": "folder cannot be used: {path}/images/b.png is cut short or damaged",
     "other_size": "folder cannot be used: {path}/labels/b.png is 40 x 40 px (rows x columns), but its ",
     "binary": "folder cannot be used: {path}/labels/b.png is a binary mask (only 0 and 255, or ",
-    "one_label_missing": "b.png has no label image in {path}/labels",
+    "one_label_missing": "{path} has 1 of 3 images without annotation in labels/ (b.png): annotate them, or",
     "many": "folder cannot be used: 5 problems: {path}/images/a.png is cut short",
 }
 

@@ -39,7 +39,7 @@ def test_prepare_shows_what_all_hold_and_what_is_wrong_with_one(cli, own: str, t
     (tmp_path / "cells" / "labels" / "p1_a.png").unlink()
     done = cli("prepare", own, "dataset=both")
     assert done.code == 2
-    assert "problem: mine: p1_a.png has no label image" in done.out
+    assert "problem: mine: cells has 1 of 2 images without annotation in labels/ (p1_a.png)" in done.out
 
 
 def test_a_run_scores_every_image_and_finds_them_from_any_folder(

@@ -45,7 +45,7 @@ def draw(
     for part, item in tracked(items, "drawing"):
         sample = source.read(item, source.offers_of(item) & {Signal.IMAGE, *_DRAWABLE})
         _write(folder / f"{part}_{item.id}.png", _truth(sample, colours))
-        if labeller is not None:
+        if labeller is not None and labeller.needs <= sample.signals.keys():
             _write(folder / f"{part}_{item.id}_labels.png", _labels(sample, labeller))
     legend = ", ".join(f"{word} {colour}" for word, colour in colours.items())
     said = [f"drawn: {len(items)} images with their truth in {folder}" + (f" ({legend})" if legend else "")]

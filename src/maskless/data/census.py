@@ -48,7 +48,9 @@ def census(source: Source, items: Iterable[Item]) -> Census:
         found.mpps.add(sample.mpp)
         found.powers.add(sample.power)
         found.all_px += height * width
-        found.annotated_px += _annotated_px(sample, height * width)
+        found.annotated_px += _annotated_px(
+            sample, 0 if counted and counted not in wanted else height * width
+        )
         found.classes.update(sample.signals.get(Signal.CLASSES, {}).values())
         if counted is not None and counted in wanted:
             found.nuclei = (found.nuclei or 0) + _nuclei(sample, counted)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,8 @@ class TrainingSet(Dataset):
                     f"{self.sources[role].split!r}, which the {role} role needs"
                     f"{self.sources[role].where_else()}"
                 )
+            for signal in sorted((set(self.signals[role]) & self.sources[role].offers) - {Signal.REGION}):
+                _refuse_without(signal, self.sources[role], by_scale)
         self._cache: OrderedDict[tuple[Role, str, int], Sample] = OrderedDict()
         self._cached_bytes = 0
 
@@ -169,6 +171,20 @@ class TrainingSet(Dataset):
             del kept.signals[signal]
         kept.signals.update(labelled(self.labeller, sample.signals))
         return kept
+
+
+def _refuse_without(signal: Signal, source: Source, by_scale: Iterable[Sequence[Item]]) -> None:
+    """Raise UserError for items to learn from that have not a signal which the source has of others."""
+    if type(source).offers_of is Source.offers_of:  # all have the same, and tiles are a million
+        return
+    items = list(dict.fromkeys(item for items in by_scale for item in items))
+    if without := [item.id for item in items if signal not in source.offers_of(item)]:
+        more = f" and {len(without) - 3} more" if len(without) > 3 else ""
+        raise UserError(
+            f"{len(without)} of {len(items)} training images of {source.name} have no {signal} "
+            f"({', '.join(without[:3])}{more}), which this method learns from"
+            + (f": {source.where_some_lack}" if source.where_some_lack else "")
+        )
 
 
 def _recolour(sample: Sample, colour: Colour) -> None:

@@ -59,6 +59,8 @@ class Source(ABC):
     #: Pixel spacing in µm/px and objective power of all images, where they are known and the same.
     mpp: float | None = None
     power: float | None = None
+    #: What to do where a method needs more than some items have, for messages.
+    where_some_lack: ClassVar[str] = ""
     #: Whether training keeps decoded images, as many as memory holds: not where there are far more.
     kept_decoded: bool = True
 

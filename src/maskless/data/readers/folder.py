@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from maskless.data.barcode import tcga_case
 from maskless.data.beside import Beside
@@ -39,10 +39,14 @@ class Folder(Source):
         annotations/NAME.xml    in ImageScope: an outline a nucleus, the name of its layer the class
         splits.csv              columns image, and split (train, val, test) and group (the patient), or one
 
-    Each of the folders is there for all images, or not at all. A file may end in the folder's word, as in
-    NAME_label.png, NAME_mask.png. Other files, hidden ones and folders further down are left alone. Masks and
-    points go before those that follow from labels or outlines; these, and points, are drawn in one place.
-    Classes of points are read where there are no ids, because classes go by ids where there are ids.
+    Each of the folders is there for all images, or not at all. Images with nothing beside them, where others
+    have something, are refused unless `unannotated` says what becomes of them: 'leave_out', as if they were
+    not there; or 'train', which keeps them in the training part alone, for methods that need no annotation,
+    and leaves out those whose patient, or line in splits.csv, is in another part. A file may end in the
+    folder's word, as in NAME_label.png, NAME_mask.png. Other files, hidden ones and folders further down are
+    left alone. Masks and points go before those that follow from labels or outlines; these, and points, are
+    drawn in one place. Classes of points are read where there are no ids, because classes go by ids where
+    there are ids.
 
     Outlines of the class `areas.region` (QuPath's Region*) are no nuclei: within them the annotation is
     complete. In those of `areas.ignore` (Ignore*) nothing is known, nor where labels or masks have the value
@@ -71,6 +75,7 @@ class Folder(Source):
         {Signal.IMAGE, Signal.INSTANCES, Signal.MASK, Signal.POINTS, Signal.CLASSES, Signal.REGION}
     )
     licence: ClassVar[str] = "that of your images"
+    where_some_lack: ClassVar[str] = "dataset.unannotated=leave_out leaves them out"
     how_to_get: ClassVar[str] = (
         "Put your images in a folder, and label images, masks, points, regions or drawings, if you have any, "
         "in its labels/, masks/, points/, regions/ and annotations/."
@@ -89,6 +94,7 @@ class Folder(Source):
         classes: Mapping[str, str] | None = None,
         ignore: int | None = None,
         areas: Mapping[str, str] | None = None,
+        unannotated: Literal["leave_out", "train"] | None = None,
     ) -> None:
         if path is None:
             raise UserError(
@@ -100,6 +106,7 @@ class Folder(Source):
         self.power, self.mpp, self.seed = power, spacing_of(mpp, power), seed
         self.fractions = checked_fractions(fractions)
         self.group = group if group is None else _checked_expression(group)
+        self.unannotated = unannotated
         if licence:  # of this folder, in place of the class's
             vars(self).update(licence=licence)
 
@@ -109,14 +116,28 @@ class Folder(Source):
         self._check()
         return with_derived(self._stored)
 
+    def offers_of(self, item: Item) -> frozenset[Signal]:
+        """Of an image without annotation the image alone."""
+        return with_derived({Signal.IMAGE}) if item.id in self._bare else self.offers
+
     def splits(self) -> Mapping[str, Split]:
         """'stated' by splits.csv, or 'random': by patient, in the shares of `fractions`."""
         self._check()
-        items = {name: Item(name, self._patient(name) or name, tcga_case(name)) for name in self._images}
+        items = {name: self._item(name) for name in self._images if name not in self._bare}
         if parts := self._stated.parts:
-            chosen = {part: tuple(items[k] for k in items if parts[k] == part) for part in PARTS}
-            return {"stated": Split(chosen)}
-        return {"random": divide(items.values(), self.fractions, self.seed)}
+            split = Split({part: tuple(items[k] for k in items if parts[k] == part) for part in PARTS})
+        else:
+            split = divide(items.values(), self.fractions, self.seed)
+        if self.unannotated != "train":
+            return {self.split: split}
+        elsewhere = {item.group for part in PARTS[1:] for item in split.parts[part]}
+        kept = [
+            item
+            for item in map(self._item, self._bare)
+            if (parts.get(item.id) == "train" if parts else item.group not in elsewhere)
+        ]
+        train = tuple(sorted([*split.parts["train"], *kept], key=lambda item: item.id))
+        return {self.split: Split({**split.parts, "train": train})}
 
     def read(self, item: Item, signals: Collection[Signal]) -> Sample:
         """What is drawn is checked against the size of its image, whether or not the image is asked for."""
@@ -151,7 +172,7 @@ class Folder(Source):
 
     def extra(self) -> list[str]:
         """Files beside no image, lines of splits.csv without one, and what is worth a look in the others."""
-        found = self._stated.extra(self.table, self._images) + self._beside.extra()
+        found = self._remarks_on_bare() + self._stated.extra(self.table, self._files) + self._beside.extra()
         return found + [remark for name in self._images for remark in self._of_two_spacings(name)]
 
     def _check(self) -> None:
@@ -164,15 +185,15 @@ class Folder(Source):
         """What keeps the folder from being read as a data set, before any file of it is decoded."""
         if not self.path.is_dir():
             return [f"there is no folder {self.path}: dataset.path must be a folder of images"]
-        if not self._images:
+        if not self._files:
             return [f"{self._image_folder} holds no images (PNG, JPEG, TIFF or BMP)"]
         found = [
             f"{files[0]} and {files[1].name} are named alike: keep one, or rename the other"
-            for by_image in (self._images, *self._beside.files.values())
+            for by_image in (self._files, *self._beside.files.values())
             for files in by_image.values()
             if len(files) > 1
         ]
-        found += self._beside.structure()
+        found += self._refused_bare() + self._beside.structure()
         if self.table.is_file():
             found += problem_of(lambda: self._stated) or self._stated.missing(self.table, self._images)
         return found + self._without_patient()
@@ -203,13 +224,59 @@ class Folder(Source):
         return images if images.is_dir() else self.path
 
     @cached_property
-    def _images(self) -> dict[str, list[Path]]:
+    def _files(self) -> dict[str, list[Path]]:
         """Image files by name without ending, sorted. More than one file a name is an error."""
         return by_name(self._image_folder, SUFFIXES)
 
     @cached_property
+    def _bare(self) -> frozenset[str]:
+        """The images with nothing beside them, if others have something."""
+        beside = Beside(self.path, self._files, self.conventions)
+        bare = frozenset(name for name in self._files if not beside.of(name))
+        return bare if len(bare) < len(self._files) else frozenset()
+
+    @cached_property
+    def _images(self) -> dict[str, list[Path]]:
+        """The files of those that are not left out for want of annotation."""
+        left_out = self._bare if self.unannotated == "leave_out" else ()
+        return {name: files for name, files in self._files.items() if name not in left_out}
+
+    @cached_property
     def _beside(self) -> Beside:
-        return Beside(self.path, self._images, self.conventions)
+        """What lies beside the others."""
+        annotated = {name: files for name, files in self._files.items() if name not in self._bare}
+        return Beside(self.path, annotated, self.conventions)
+
+    def _refused_bare(self) -> list[str]:
+        """A sentence if there are images without annotation, and nobody said what becomes of them."""
+        folders = " and ".join(f"{kind.folder}/" for kind in self._beside.files)
+        return [
+            f"{self.path} has {len(self._bare)} of {len(self._files)} images without annotation in {folders} "
+            f"({self._named(self._bare)}): annotate them, or say dataset.unannotated=leave_out, or =train to "
+            "keep them for methods that learn from images alone"
+        ] * bool(self._bare and not self.unannotated)
+
+    def _remarks_on_bare(self) -> list[str]:
+        """What has become of the images without annotation, a sentence each."""
+        if not self._bare or not self.unannotated or self._structure:
+            return []
+        kept = self._bare & {item.id for item in self.splits()[self.split].parts["train"]}
+        why = ", for they or their patient are in another part than train" * (self.unannotated == "train")
+        said = {"are in the training part": kept, f"are left out{why}": self._bare - kept}
+        return [
+            f"{len(names)} of {len(self._files)} images without annotation {what}: {self._named(names, 20)}"
+            for what, names in said.items()
+            if names
+        ]
+
+    def _named(self, names: Collection[str], most: int = 3) -> str:
+        """The files of the first few of some images, and how many more there are."""
+        files = [files[0].name for name, files in self._files.items() if name in names]
+        more = f" and {len(files) - most} more" if len(files) > most else ""
+        return ", ".join(files[:most]) + more
+
+    def _item(self, name: str) -> Item:
+        return Item(name, self._patient(name) or name, tcga_case(name))
 
     def _mpp(self, name: str) -> float | None:
         """The pixel spacing in µm/px of an image: what was said, else what its file states, else its drawing.

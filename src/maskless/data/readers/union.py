@@ -85,6 +85,12 @@ class Union(Source):
             common -= {Signal.CLASSES}
         return common
 
+    def offers_of(self, item: Item) -> frozenset[Signal]:
+        """What its own source has of an item, of what all offer."""
+        name, own = self._own(item)
+        of_own = self.sources[name].offers_of(own)
+        return self.offers & (of_own | ({Signal.REGION} if of_own - _UNDRAWN else set()))
+
     def splits(self) -> Mapping[str, Split]:
         """One, of the chosen splits of all sources."""
         parts: dict[str, tuple[Item, ...]] = {}

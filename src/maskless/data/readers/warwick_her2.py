@@ -67,6 +67,7 @@ class WarwickHER2(Source):
         "https://warwick.ac.uk/fac/cross_fac/tia/data/her2contest, and put their patches in "
         "warwick_her2/train and warwick_her2/test."
     )
+    where_some_lack: ClassVar[str] = "dataset.split=all_train learns from the patches that were drawn on"
     mpp = 0.25
     power = 40.0
 
