@@ -67,6 +67,10 @@ def test_the_first_images_of_each_part_are_drawn(cli, tmp_path: Path) -> None:
     done = cli("prepare", "dataset=folder", f"dataset.path={path}", f"output={output}")
     assert done.code == 0
     assert f"drawn: 9 images with their truth in {output} (stroma green, tumour magenta)" in done.out
+    of = rows(done.out)
+    assert "2 stroma" in of["test"]
+    assert "0 tumour" in of["test"]
+    assert "(2 outside)" in of["test"], "the region ends before them"
     names = sorted(file.name for file in output.iterdir())
     assert [sum(name.startswith(part) for name in names) for part in ("train", "val", "test")] == [4, 3, 2]
     for name in names:

@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ihc_layouts import write_ki67_breast, write_ki67_net
-from layouts import write_folder
+from layouts import nuclei, write_folder
+from PIL import Image
 
 from maskless.data.census import census
 from maskless.data.readers.folder import Folder
@@ -44,3 +46,24 @@ def test_rendered_tissue_has_a_class_a_nucleus() -> None:
     found = census(source, source.items("train"))
     assert found.nuclei == sum(found.classes.values()) > 0
     assert set(found.classes) <= {"positive", "negative"}
+
+
+def test_what_lies_outside_a_region_is_counted_by_itself(tmp_path: Path) -> None:
+    """As metrics take it: a nucleus lies where its centroid does, a point in its pixel."""
+    for kind in ("labels", "points"):
+        folder = write_folder(tmp_path / kind, ["a"], labelled=False)
+        for sub in (kind, "regions"):
+            (folder / sub).mkdir()
+        region = np.zeros((40, 48), np.uint8)
+        region[:, 8:] = 255  # of the nuclei at columns 0 to 4, 6 to 10, 12 to 16 the second half
+        Image.fromarray(region).save(folder / "regions" / "a.png")
+    Image.fromarray(nuclei((1, 2, 7)).astype(np.uint8)).save(tmp_path / "labels" / "labels" / "a.png")
+    rows = ["x,y,class", "2,3,tumour", "7.4,3,stroma", "7.6,3,stroma", "30,3,stroma", "0,0,other"]
+    (tmp_path / "points" / "points" / "a.csv").write_text("\n".join(rows))
+    for kind, expected in (
+        ("labels", (2, 1, {})),
+        ("points", (2, 3, {"stroma": 2, "tumour": 0, "other": 0})),
+    ):
+        source = Folder(tmp_path / kind, fractions={"test": 1})
+        found = census(source, source.items("test"))
+        assert (found.nuclei, found.outside, dict(found.classes)) == expected

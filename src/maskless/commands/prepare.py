@@ -106,11 +106,12 @@ def _table(source: Source, split: Split, found: Mapping[str, Census]) -> Table:
 
 
 def _nuclei(counted: Census) -> str:
-    """All, and a line a class."""
+    """All that are learnt and scored, a line a class, and those outside of what is annotated."""
     if counted.nuclei is None:
         return "unknown"
-    of_classes = [f"{count:,} {word}" for word, count in sorted(counted.classes.items())]
-    return "\n".join([f"{counted.nuclei:,}", *of_classes])
+    lines = [f"{count:,} {word}" for word, count in sorted(counted.classes.items())]
+    lines += [f"({counted.outside:,} outside)"] * bool(counted.outside)
+    return "\n".join([f"{counted.nuclei:,}", *lines])
 
 
 def _sizes(counted: Census) -> str:

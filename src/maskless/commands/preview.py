@@ -1,6 +1,5 @@
 """Pictures of the first images of a source: with their truth, and with labels for training."""
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskless.atomic import write_atomically
 from maskless.commands.progress import tracked
-from maskless.data.census import Census
+from maskless.data.census import Census, count
 from maskless.data.labelled import labelled
 from maskless.data.labeller import Labeller
 from maskless.data.source import PARTS, Source, Split
@@ -66,17 +65,16 @@ def _truth(sample: Sample, colours: Mapping[str, str]) -> NDArray[np.uint8]:
 
 
 def _counts(sample: Sample, colours: Mapping[str, str]) -> list[tuple[str, Colour | None]]:
-    """What was understood of an image, a line each: its nuclei, those of each class, and how much of it is
-    annotated; with the colour that they are drawn in."""
+    """What was understood of an image, a line each: its nuclei, those of each class, those outside of what is
+    annotated, and how much of it that is; with the colour that they are drawn in."""
     lines: list[tuple[str, Colour | None]] = []
-    if Signal.INSTANCES in sample.signals:
-        lines.append((f"{np.count_nonzero(np.unique(sample[Signal.INSTANCES])):,} nuclei", None))
-    elif Signal.POINTS in sample.signals:
-        lines.append((f"{len(sample[Signal.POINTS]):,} points", None))
+    if nuclei := count(sample):
+        what = "nuclei" if Signal.INSTANCES in sample.signals else "points"
+        lines.append((f"{nuclei.inside:,} {what}", None))
+        lines += [(f"{n:,} {word}", COLOURS[colours[word]]) for word, n in sorted(nuclei.classes.items())]
+        lines += [(f"{nuclei.outside:,} outside", None)] * bool(nuclei.outside)
     elif Signal.MASK in sample.signals:
         lines.append((f"{sample[Signal.MASK].mean():.0%} nucleus", None))
-    counted = Counter(sample.signals.get(Signal.CLASSES, {}).values())
-    lines += [(f"{n:,} {word}", COLOURS[colours[word]]) for word, n in sorted(counted.items())]
     if Signal.REGION in sample.signals and not sample[Signal.REGION].all():
         lines.append((f"{sample[Signal.REGION].mean():.0%} annotated", None))
     return lines

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from maskless.data.source import Source
+from maskless.metrics.points import lies_in
+from maskless.metrics.region import centroids
 from maskless.signals import Item, Sample, Signal
 
 #: What nuclei are counted by, the best first.
@@ -17,14 +19,17 @@ _COUNTED = (Signal.INSTANCES, Signal.POINTS)
 class Census:
     """What was found in the images of a part.
 
-    `nuclei` counts instances or, where there are none, points; None if there is neither. `classes` counts
-    those that have a class, by its name. `sizes` are (H, W) in px, `mpps` and `powers` the scales of the
-    images (None: not known). `annotated_px` is how much of `all_px` the annotation is complete in.
+    `nuclei` counts instances or, where there are none, points, of those that are learnt and scored; None if
+    there is neither. `outside` are the others, outside of the regions in which the annotation is complete.
+    `classes` counts those of `nuclei` that have a class, by its name. `sizes` are (H, W) in px, `mpps` and
+    `powers` the scales of the images (None: not known). `annotated_px` is how much of `all_px` the annotation
+    is complete in.
     """
 
     images: int = 0
     patients: set[str] = field(default_factory=set)
     nuclei: int | None = None
+    outside: int = 0
     classes: Counter[str] = field(default_factory=Counter)
     sizes: set[tuple[int, int]] = field(default_factory=set)
     mpps: set[float | None] = field(default_factory=set)
@@ -51,15 +56,45 @@ def census(source: Source, items: Iterable[Item]) -> Census:
         found.annotated_px += _annotated_px(
             sample, 0 if counted and counted not in wanted else height * width
         )
-        found.classes.update(sample.signals.get(Signal.CLASSES, {}).values())
-        if counted is not None and counted in wanted:
-            found.nuclei = (found.nuclei or 0) + _nuclei(sample, counted)
+        nuclei = count(sample)
+        if nuclei is not None:
+            found.nuclei = (found.nuclei or 0) + nuclei.inside
+            found.outside += nuclei.outside
+            found.classes.update(nuclei.classes)
     return found
 
 
-def _nuclei(sample: Sample, counted: Signal) -> int:
-    values = sample[counted]
-    return len(values) if counted is Signal.POINTS else int(np.count_nonzero(np.unique(values)))
+@dataclass(frozen=True)
+class Nuclei:
+    """How many nuclei of an image are learnt and scored, by class too, and how many lie outside its region.
+
+    A class of which all lie outside is there with 0.
+    """
+
+    inside: int
+    outside: int
+    classes: Counter[str]
+
+
+def count(sample: Sample) -> Nuclei | None:
+    """The instances of a sample, else its points; None if it has neither.
+
+    With a region those are inside that metrics take: a nucleus by its centroid, a point by its pixel.
+    """
+    counted = next((signal for signal in _COUNTED if signal in sample.signals), None)
+    if counted is None:
+        return None
+    if counted is Signal.INSTANCES:
+        keys, places = centroids(sample[counted])
+    else:
+        places = np.asarray(sample[counted], np.float64).reshape(-1, 2)
+        keys = np.arange(len(places))
+    region = sample.signals.get(Signal.REGION)
+    inside = keys if region is None else keys[lies_in(region, places)]
+    classes = sample.signals.get(Signal.CLASSES, {})
+    by_class = Counter(dict.fromkeys(classes.values(), 0))
+    by_class.update(classes[key] for key in inside.tolist() if key in classes)
+    return Nuclei(len(inside), len(keys) - len(inside), by_class)
 
 
 def _annotated_px(sample: Sample, all_px: int) -> int:
