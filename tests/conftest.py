@@ -1,12 +1,14 @@
 import os
 import runpy
 import shutil
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from mock_segmenter import MockSegmenter
+from traced import beyond, traced
 
 from maskless.cli import main
 
@@ -36,6 +38,22 @@ def no_connection(network_mark: Path) -> Iterator[None]:
     yield
     tried = network_mark.read_text(encoding="utf-8")[before:]
     assert not tried, f"a connection beyond this machine was tried: {tried}"
+
+
+@pytest.fixture
+def run_watched(network_mark: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """Run a program as `subprocess.run` does. What it asks for beyond this machine, and all that it starts,
+    Python or not, fails the test; where no process can be traced, Python alone is watched."""
+
+    def run(words: Sequence[str], **options: Any) -> subprocess.CompletedProcess:
+        trace = tmp_path / "trace"
+        try:
+            return subprocess.run([*traced(trace), *words], **options)
+        finally:
+            with network_mark.open("a", encoding="utf-8") as mark:
+                mark.writelines(f"{call}\n" for call in beyond(trace))
+
+    return run
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 from layouts import write_folder
+from traced import beyond, traced, why_not
 
 from maskless.commands import demo, optimise
 from maskless.commands.help import COMMANDS
@@ -118,3 +119,37 @@ def test_the_watch_lets_this_machine_talk_to_itself(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         pass
     assert socket.getaddrinfo("localhost", 80)
+
+
+@pytest.mark.debian("strace")
+@pytest.mark.parametrize(
+    ("way", "seen"),
+    [
+        ("bash -c 'exec 3<>/dev/tcp/192.0.2.1/80'", 'inet_addr("192.0.2.1")'),
+        ("sh -c \"bash -c 'exec 3<>/dev/udp/2001:db8::1/9' & wait\"", '"2001:db8::1"'),
+        ("bash -c 'exec 3<>/dev/tcp/nowhere.invalid/80'", ""),
+        (
+            "bash -c 'exec 3<>/dev/tcp/127.0.0.1/1; exec 3<>/dev/tcp/::1/1; exec 3<>/dev/tcp/localhost/1'",
+            None,
+        ),
+    ],
+)
+def test_the_watch_of_whole_programs_sees_what_is_no_python(tmp_path: Path, way: str, seen: str | None):
+    if why_not():
+        pytest.skip(why_not())
+    trace = tmp_path / "trace"
+    subprocess.run([*traced(trace), "timeout", "2", "sh", "-c", way], stderr=subprocess.DEVNULL, check=False)
+    tried = list(beyond(trace))
+    assert "connect(" in trace.read_text()
+    assert any(seen in call for call in tried) if seen is not None else not tried
+
+
+@pytest.mark.debian("strace")
+def test_what_a_whole_program_tries_fails_its_test(network_mark: Path, run_watched):
+    if why_not():
+        pytest.skip(why_not())
+    before = network_mark.read_text()
+    run_watched(["timeout", "2", "bash", "-c", "exec 3<>/dev/tcp/192.0.2.1/80"], check=False)
+    tried = network_mark.read_text()
+    network_mark.write_text(before)
+    assert "192.0.2.1" in tried.removeprefix(before)

@@ -54,9 +54,9 @@ def calls(monkeypatch):
     server.shutdown()
 
 
-def test_two_jobs_of_a_sweep_at_one_time_are_two_runs_and_nobody_is_called(tmp_path, calls):
+def test_two_jobs_of_a_sweep_at_one_time_are_two_runs_and_nobody_is_called(tmp_path, calls, run_watched):
     words = ["-m", *WORDS, "seed=0,1", "study=both", "hydra.launcher.jobs=2"]
-    subprocess.run(
+    run_watched(
         [sys.executable, "-m", "maskless", "train", *words],
         cwd=tmp_path,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
