@@ -30,3 +30,9 @@ def first_three(problems: Sequence[str]) -> str:
         return problems[0]
     rest = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
     return f"{len(problems)} problems: " + "; ".join(problems[:3]) + rest
+
+
+def listed(words: Sequence[str], most: int = 3) -> str:
+    """'a, b, c and 4 more': the first `most` of some words, and how many more there are."""
+    rest = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + rest

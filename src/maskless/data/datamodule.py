@@ -20,7 +20,7 @@ from maskless.data.scale import at_spacing, training_spacing
 from maskless.data.scales import at_power, finest, read_for_scales, refuse_without_powers
 from maskless.data.source import Source, Undecodable
 from maskless.data.transforms import ON_GRID, Pipeline
-from maskless.errors import UserError
+from maskless.errors import UserError, listed
 from maskless.signals import Item, Need, Role, Sample, Signal
 
 #: Decoded images that are kept, by all loading processes together, so that a small data set is read once.
@@ -179,10 +179,9 @@ def _refuse_without(signal: Signal, source: Source, by_scale: Iterable[Sequence[
         return
     items = list(dict.fromkeys(item for items in by_scale for item in items))
     if without := [item.id for item in items if signal not in source.offers_of(item)]:
-        more = f" and {len(without) - 3} more" if len(without) > 3 else ""
         raise UserError(
             f"{len(without)} of {len(items)} training images of {source.name} have no {signal} "
-            f"({', '.join(without[:3])}{more}), which this method learns from"
+            f"({listed(without)}), which this method learns from"
             + (f": {source.where_some_lack}" if source.where_some_lack else "")
         )
 

@@ -12,7 +12,7 @@ from maskless.data.dark_places import outside
 from maskless.data.placed_points import refuse_swapped, remarks_on_places
 from maskless.data.polygons import rasterise
 from maskless.data.qupath import Drawing, Outline
-from maskless.errors import UserError
+from maskless.errors import UserError, listed
 
 #: Endings of the files that can be read.
 ENDINGS = frozenset({".geojson", ".json", ".gz", ".xml"})
@@ -108,10 +108,9 @@ def _without_nucleus(path: Path, drawing: Drawing, areas: Areas, labels: NDArray
         for k, o in nuclei
         if k not in drawn
     ]
-    more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
     return [
         f"{path}: {len(lost)} of {len(nuclei)} outlines without a pixel of their own, left out: "
-        f"{', '.join(lost[:3])}{more}"
+        f"{listed(lost)}"
     ] * bool(lost)
 
 

@@ -13,7 +13,7 @@ from maskless.data.imagescope import microns_per_pixel
 from maskless.data.placed_points import placed, remarks_on
 from maskless.data.points_csv import PointTable
 from maskless.data.qupath import Drawing
-from maskless.errors import UserError
+from maskless.errors import UserError, listed
 from maskless.signals import Signal
 
 _NUCLEI = {Signal.INSTANCES: "outlines", Signal.POINTS: "points"}
@@ -86,8 +86,7 @@ def remarks(path: Path, image: NDArray[np.uint8], conventions: Conventions) -> l
     table = _points(drawing, conventions)
     found = remarks_on(path, table, image) if len(table.points) else []
     if drawing.others:
-        more = f" and {len(drawing.others) - 3} more" if len(drawing.others) > 3 else ""
-        found.append(f"{path}: passed over {', '.join(drawing.others[:3])}{more}: no points and no areas")
+        found.append(f"{path}: passed over {listed(drawing.others)}: no points and no areas")
     return found + remarks_on_outlines(path, drawing, conventions.areas, image)
 
 

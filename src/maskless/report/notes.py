@@ -5,6 +5,7 @@ from itertools import combinations
 from math import sqrt
 from statistics import median
 
+from maskless.errors import listed
 from maskless.report.column import Column
 from maskless.report.inversion import inversion
 from maskless.report.results import Result
@@ -68,7 +69,7 @@ def _missing(table: Table) -> Iterator[str]:
         missing = [f"{metric_name(c)} ({by_definition(c)})" for c in table.columns if c not in row.values]
         if row.runs and missing:
             yield (
-                f"{row.name} lacks {_listed(missing)}: no image defines it, or it was scored before it was "
+                f"{row.name} lacks {listed(missing)}: no image defines it, or it was scored before it was "
                 "measured; maskless evaluate scores a run again."
             )
         partly = [
@@ -76,7 +77,7 @@ def _missing(table: Table) -> Iterator[str]:
         ]
         if row.runs and partly and not row.lacks:
             words = [f"{metric_name(c)} by {row.values[c].images}" for c in partly]
-            yield f"Of {row.name}, {_listed(words)} of the {len(table.images)} images define a value."
+            yield f"Of {row.name}, {listed(words)} of the {len(table.images)} images define a value."
 
 
 def _mixed(table: Table) -> Iterator[str]:
@@ -84,13 +85,13 @@ def _mixed(table: Table) -> Iterator[str]:
     for about in (run.about(table.source) for row in table.rows for run in row.runs):
         files.setdefault(str(about.get("split")), set()).add(str(about.get("sha256")))
     if other := [split for split, found in files.items() if len(found) > 1]:
-        yield f"The rows have not read the same files: of {_listed(other)} the fingerprints differ."
+        yield f"The rows have not read the same files: of {listed(other)} the fingerprints differ."
     by_note: dict[str, list[str]] = {}
     for row in table.rows:
         if row.note:
             by_note.setdefault(row.note, []).append(row.name)
     for note, names in by_note.items():
-        yield f"{_listed(names)}: {note}."
+        yield f"{listed(names)}: {note}."
 
 
 def _chosen(table: Table) -> Iterator[str]:
@@ -131,10 +132,4 @@ def _elsewhere(table: Table, others: Sequence[Table]) -> Iterator[str]:
             images = f"other images ({split}{len(other.images)} images)"
             if (other.split, other.images) == (table.split, table.images):
                 images = "other files under the same names"
-            yield f"{_listed(names)} {were} scored on {images}, in a table of their own."
-
-
-def _listed(words: Sequence[str]) -> str:
-    """'a, b, c and 4 more'."""
-    rest = f" and {len(words) - 3} more" if len(words) > 3 else ""
-    return ", ".join(words[:3]) + rest
+            yield f"{listed(names)} {were} scored on {images}, in a table of their own."

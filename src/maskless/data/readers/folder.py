@@ -17,7 +17,7 @@ from maskless.data.images import SUFFIXES, image_size, read_image, stated_mpp
 from maskless.data.points_csv import header_of
 from maskless.data.source import PARTS, Source, Split
 from maskless.data.splits_csv import Stated, read_splits
-from maskless.errors import UserError, first_three
+from maskless.errors import UserError, first_three, listed
 from maskless.signals import Item, Sample, Signal, with_derived
 from maskless.spacing import same_spacing, spacing_of
 
@@ -271,9 +271,7 @@ class Folder(Source):
 
     def _named(self, names: Collection[str], most: int = 3) -> str:
         """The files of the first few of some images, and how many more there are."""
-        files = [files[0].name for name, files in self._files.items() if name in names]
-        more = f" and {len(files) - most} more" if len(files) > most else ""
-        return ", ".join(files[:most]) + more
+        return listed([files[0].name for name, files in self._files.items() if name in names], most)
 
     def _item(self, name: str) -> Item:
         return Item(name, self._patient(name) or name, tcga_case(name))
