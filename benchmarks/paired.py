@@ -12,13 +12,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-#: How a step of a GAN can be computed, by what that is called: first what all others are compared with.
-WAYS: Mapping[str, Mapping[str, bool]] = {
+from maskless.hardware import Hardware
+
+#: Whether this processor computes in bf16, so that hardware=cpu does.
+_BF16 = Hardware().autocast is torch.bfloat16
+_FLOAT32: Mapping[str, Mapping[str, bool]] = {
     "plain loop: float32": {},
     "float32, channels last": {"channels_last": True},
-    "bf16": {"bf16": True},
-    "bf16, channels last (what hardware=cpu does here)": {"channels_last": True, "bf16": True},
 }
+#: How a step of a GAN can be computed, by what that is called: first what all others are compared with, last
+#: what hardware=cpu does here.
+WAYS = _FLOAT32 | (
+    {"bf16": {"bf16": True}, "bf16, channels last": {"channels_last": True, "bf16": True}} if _BF16 else {}
+)
 
 
 def update(learner: torch.optim.Optimizer, loss: torch.Tensor) -> None:
