@@ -137,6 +137,16 @@ def test_steps_begin_with_the_translation() -> None:
     np.testing.assert_array_equal(steps["mask"], where)
 
 
+def test_maps_and_steps_are_those_that_lead_to_the_nuclei() -> None:
+    image, _ = discs()
+    for direct in (0.0, 0.4, 0.6):
+        made = Translated(translator(), Seeing().segmenter, direct)
+        found, steps = made.segment(image) > 0, made.steps(image)
+        np.testing.assert_array_equal(steps["instances"] > 0, found)
+        np.testing.assert_array_equal(made.maps(image)["foreground"] > 0.5, found)
+        np.testing.assert_array_equal(made.maps(image)["foreground"], steps["foreground"])
+
+
 def test_what_cannot_be_averaged_or_shown(mock_segmenter) -> None:
     image, _ = discs((64, 64))
     with pytest.raises(UserError, match="direct=1"):

@@ -193,8 +193,7 @@ class MapSegmenter:
 
     def maps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The joined maps by name, float32 (H, W) or (C, H, W); with 'own', each pixel from one window."""
-        joined = self._joined(self._prepared(image, mpp))
-        return {name: _resized_map(values, image.shape[:2]) for name, values in joined.items()}
+        return resized_maps(self._joined(self._prepared(image, mpp)), image.shape[:2])
 
     def steps(self, image: np.ndarray, mpp: float | None = None) -> dict[str, np.ndarray]:
         """The joined maps and then each result of the chain by name, (H, W) or (C, H, W), as in `maps`.
@@ -202,15 +201,17 @@ class MapSegmenter:
         Raises UserError where there is no such chain for the whole image: with 'own', and with a chain that
         has no `results`.
         """
-        if self.join == "own" or not hasattr(self.chain, "results"):
+        return self.steps_of(self._seen(image, mpp))
+
+    def steps_of(self, seen: Seen) -> dict[str, np.ndarray]:
+        """As `steps`, of what the network has seen, by `look` or by `look_at_mean`."""
+        if seen.maps is None or not hasattr(self.chain, "results"):
             raise UserError(
                 "this method has no post-processing chain of the whole image whose steps could be shown"
             )
-        maps = self._joined(self._prepared(image, mpp))
-        found = {**maps, **self.chain.results(maps)}
-        shape = image.shape[:2]
+        found = {**seen.maps, **self.chain.results(seen.maps)}
         return {
-            name: resized_labels(values, shape) if values.dtype.kind in "biu" else _resized_map(values, shape)
+            name: (resized_labels if values.dtype.kind in "biu" else _resized_map)(values, seen.shape)
             for name, values in found.items()
         }
 
@@ -336,6 +337,11 @@ class MapSegmenter:
                 f"integers of shape {shape} that are 0 or more"
             )
         return labels.astype(np.int32, copy=False)
+
+
+def resized_maps(maps: Mapping[str, np.ndarray], shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Maps float32 (h, w) or (C, h, w) at `shape` = (H, W) px."""
+    return {name: _resized_map(values, shape) for name, values in maps.items()}
 
 
 def _resized_map(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskless.errors import UserError
-from maskless.segmenter import MapSegmenter, Segmenter
+from maskless.segmenter import MapSegmenter, Segmenter, resized_maps
 from maskless.spacing import spacing_of
 
 #: The map of a translator: RGB, float32 (3, H, W), 0 to 1.
@@ -84,8 +84,11 @@ class Translated:
                 yield
 
     def maps(self, image: NDArray[np.uint8], mpp: float | None = None) -> dict[str, NDArray[Any]]:
-        """The map `translated` and those that `then` gives of it, float32 (H, W) or (C, H, W)."""
+        """The map `translated` and those of which `segment` finds the nuclei, float32 (H, W) or (C, H, W)."""
         mpp, made = self._translated(image, mpp)
+        if self.direct:
+            averaged = resized_maps(self._seen(image, made, mpp).maps, image.shape[:2])
+            return {TRANSLATED: _as_map(made), **averaged}
         return {TRANSLATED: _as_map(made), **self.then.maps(made, mpp)}
 
     def steps(self, image: NDArray[np.uint8], mpp: float | None = None) -> dict[str, NDArray[Any]]:
@@ -93,7 +96,7 @@ class Translated:
         if not isinstance(self.then, MapSegmenter):
             raise UserError("the wrapped segmenter has no post-processing chain of ours to be shown")
         mpp, made = self._translated(image, mpp)
-        return {TRANSLATED: _as_map(made), **self.then.steps(made, mpp)}
+        return {TRANSLATED: _as_map(made), **self.then.steps_of(self._seen(image, made, mpp))}
 
     def translate(self, image: NDArray[np.uint8], mpp: float | None = None) -> NDArray[np.uint8]:
         """The image in the other stain, RGB uint8 (H, W, 3), at the pixel spacing of `image`."""

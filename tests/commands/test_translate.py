@@ -10,8 +10,10 @@ from maskless import load
 from maskless.cli import main
 from maskless.data.readers.folder import Folder
 from maskless.data.readers.synthetic import Synthetic
+from maskless.data.source import Split
 from maskless.signals import Signal
 from maskless.translated import translate
+from maskless.writers.fields import write_field
 
 TISSUE = ("dataset.size_px=96", "dataset.tiles={train:2,val:1,test:1}", "dataset.stain=ki67")
 TARGET = ("target.size_px=96", "target.tiles={train:2}")
@@ -65,9 +67,31 @@ def test_the_other_generator_goes_back(cli, tmp_path, translator) -> None:
     ).any()
 
 
-def test_points_keep_their_classes_and_regions(tmp_path) -> None:
-    from maskless.writers.fields import write_field
+def test_an_image_of_two_parts_is_written_once(cli, tmp_path, translator, monkeypatch) -> None:
+    parts = fields().splits()["official"].parts
+    leaky = Split({**parts, "test": (*parts["val"], *parts["test"])})
+    monkeypatch.setattr(Synthetic, "splits", lambda self: {"official": leaky})
+    out = tmp_path / "as he"
+    done = cli("translate", f"translator={translator}", "dataset=synthetic", *TISSUE, f"output={out}")
+    assert done.code == 0, done.err
+    written = Folder(out)
+    assert written.problems() == []
+    assert [len(written.items(part)) for part in ("train", "val", "test")] == [2, 1, 1]
 
+
+def test_an_image_without_points_has_the_columns_of_the_others(tmp_path) -> None:
+    image, none = np.full((20, 30, 3), 200, np.uint8), np.zeros((0, 2), np.float32)
+    one = np.array([[3.5, 7]], np.float32)
+    for name, points, classes in (("a", one, {0: "positive"}), ("b", none, {})):
+        drawn = {Signal.POINTS: points, Signal.CLASSES: classes}
+        write_field(tmp_path, name, None, {Signal.IMAGE: image, **drawn})
+    source = Folder(tmp_path, fractions={"train": 1, "val": 0, "test": 0})
+    assert source.problems() == []
+    _, b = source.items("train")
+    assert source.read(b, [Signal.POINTS, Signal.CLASSES])[Signal.CLASSES] == {}
+
+
+def test_points_keep_their_classes_and_regions(tmp_path) -> None:
     image = np.full((20, 30, 3), 200, np.uint8)
     region = np.zeros((20, 30), np.uint8)
     region[:, :25] = 1

@@ -185,11 +185,24 @@ def test_a_training_with_a_segmenter_goes_on(cli, tmp_path, trained) -> None:
         (("model=rendered-ihc",), "evaluate takes translator= in place of run= and model="),
         (("method=threshold",), "translator= is for method=translation: leave method= out"),
         (("method=translation", "method.direct=0.5"), "direct=0.5 needs a segmenter"),
+        (
+            ("method=translation", "method.window_px=100"),
+            "method.window_px=100 would change nothing: translator= brings its own method",
+        ),
+        (("segmenter=stardist",), "the packages of stardist are not installed"),
+        (("segmenter=nuclick",), "segmenter=nuclick needs more than an image"),
     ],
 )
-def test_what_cannot_be_put_together(refusal, translator, words, said) -> None:
+def test_what_cannot_be_put_together(refusal, tmp_path, translator, words, said) -> None:
     given = [word.format(translator=translator) for word in words]
-    assert said in refusal(*SCORE, f"translator={translator}", *given)
+    assert said in refusal(*SCORE, f"translator={translator}", *given, f"runs_dir={tmp_path}")
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_training_asks_at_once_for_what_it_will_wrap(refusal, tmp_path) -> None:
+    said = refusal(*TRAIN, "segmenter=stardist", f"runs_dir={tmp_path}")
+    assert "the packages of stardist are not installed" in said
+    assert not any(tmp_path.iterdir())
 
 
 def test_what_is_no_translation(refusal, trained, translator) -> None:

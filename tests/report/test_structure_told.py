@@ -42,6 +42,13 @@ def test_one_image_of_unknown_spacing_makes_all_distances_pixels() -> None:
     assert "lie 2.67 px apart" in told
 
 
+def test_where_nothing_is_the_same_no_distance_is_told() -> None:
+    nothing = structure_kept(HERE, [(90.0, 90.0)], 0.25)
+    (told,) = structure_told([{"before": "truth", "after": "input", **nothing.as_row()}])
+    assert told.endswith("there are 0.50 times as many (one image)")
+    assert "nan" not in told
+
+
 def test_images_without_nuclei_are_left_out_of_a_mean() -> None:
     empty = {**rows()[0], "image": "c", **structure_kept([], [], 0.25).as_row()}
     (told,) = structure_told([*rows(), empty])

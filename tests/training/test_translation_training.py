@@ -149,6 +149,10 @@ def test_mixed_precision_trains(tmp_path: Path, gan, crop_px: int) -> None:
     stage, run = train(tmp_path, precision="bf16-mixed", gan=gan(), structure=1.0, pool=3, **settings)
     assert all(value.isfinite().all() for value in stage.state_dict().values())
     assert len(run.metrics) == 2
+    moved, _ = torch.load(run.checkpoint("last"), weights_only=True)["optimizer_states"]
+    means = [state["exp_avg"] for state in moved["state"].values()]
+    assert len(means) == len([*stage.gan.g.parameters(), *stage.gan.f.parameters()])
+    assert all(mean.any() for mean in means), "weights that no gradient has reached"
 
 
 @pytest.mark.parametrize(
@@ -166,8 +170,10 @@ def test_translations_of_no_use_three_epochs_in_a_row_stop_the_training(
         train(tmp_path, Mirrored, epochs=6, steps=1, batch=2, of_kind=of_kind)  # from the middle on it counts
 
 
-def test_translations_that_go_wrong_for_a_while_stop_nothing(tmp_path: Path) -> None:
+def test_translations_that_go_wrong_for_a_while_are_told_and_stop_nothing(tmp_path: Path, caplog) -> None:
     _, run = train(tmp_path, Mirrored, epochs=4, steps=1, batch=2, of_kind={"how": "inverted", "since": 2})
+    told = [message for message in caplog.messages if "its translations were inverted" in message]
+    assert [message.split(",")[0] for message in told] == ["after epoch 2 of gan", "after epoch 3 of gan"]
     assert [float(row["kept_by_all"]) for row in run.metrics] == pytest.approx([1, 1, -1, -1], abs=1e-5)
 
 

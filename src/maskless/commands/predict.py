@@ -36,7 +36,7 @@ from maskless.inference.records import Records, content_hash, unwritable
 from maskless.inference.slide.table import write_slides_table
 from maskless.inference.summary import SUMMARY, write_summary
 from maskless.loading import as_segmenter, load, stored_stage
-from maskless.model_file import known_model, read_header
+from maskless.model_file import known_model, model_path, read_header
 from maskless.runs import Run
 from maskless.segmenter import Segmenter
 from maskless.spacing import spacing_of
@@ -141,10 +141,11 @@ def _identity(config: Config) -> str:
     elif model := _model(config):
         weights = [model]
     elif config["translator"]:
-        parts = [Path(str(config[key])) for key in ("translator", "segmenter") if config[key]]
-        runs = [Run.open(path) for path in parts if path.is_dir()]
-        weights = [path for path in parts if path.is_file()]
+        parts = [str(config[key]) for key in ("translator", "segmenter") if config[key]]
+        runs = [Run.open(part) for part in parts if Path(part).is_dir()]
+        weights = [model for part in parts if (model := model_path(part))]
         weights += [path for run in runs for path in _weights_of(run, config["trust"])]
+        weights += build_method(config).files
         described["method"] = config["method"]
     else:
         described["method"] = config["method"]
@@ -158,7 +159,11 @@ def _weights_of(run: Run, trust: Sequence[str]) -> Sequence[Path]:
     if stored := run.config.get("model"):
         return [known_model(stored)]
     checkpoints = [path for name in ("best", "last") if (path := run.checkpoint(name)).is_file()]
-    return checkpoints[:1] or stored_stage(run.config.get("method"), str(run.path), trust).files
+    method = run.config.get("method")
+    wrapped = method.get("then") if isinstance(method, Mapping) else None
+    of_others = wrapped if checkpoints else method
+    beside = stored_stage(of_others, str(run.path), trust).files if of_others else ()
+    return [*checkpoints[:1], *beside]
 
 
 # -- what is said --------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """maskless translate: the images of a source in the other stain, with what is drawn on them."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from maskless.commands.compose import Config
@@ -13,7 +14,7 @@ from maskless.loading import as_segmenter, load_stage
 from maskless.methods.translation import Translation
 from maskless.runs import Run
 from maskless.segmenter import MapSegmenter
-from maskless.signals import Role, Sample, Signal
+from maskless.signals import Item, Role, Sample, Signal
 from maskless.translated import translate
 from maskless.writers.fields import write_field, write_splits
 
@@ -34,7 +35,7 @@ def run(config: Config) -> None:
     refuse_problems([source])
     translator, mpp = _translator(config)
     source.items("train")  # names the splits there are, if this is none
-    parts = source.splits()[source.split].parts
+    parts = _each_once(source.splits()[source.split].parts)
     items = [item for of_part in parts.values() for item in of_part]
     wanted = {Signal.IMAGE, *_drawn(source)}
     unfinished = output.with_name(f".{output.name}.part")
@@ -52,6 +53,16 @@ def run(config: Config) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
     print(f"{len(items)} images written to {output}")
     print(f"to train on them: maskless train dataset=folder dataset.path={output}")
+
+
+def _each_once(parts: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:
+    """The parts, and of an image that is in several, as where one validates on the test images, the first."""
+    seen: set[str] = set()
+    kept: dict[str, list[Item]] = {}
+    for part, items in parts.items():
+        kept[part] = [item for item in items if item.id not in seen]
+        seen |= {item.id for item in items}
+    return {part: items for part, items in kept.items() if items}
 
 
 def _translator(config: Config) -> tuple[MapSegmenter, float | None]:

@@ -1,7 +1,8 @@
 """translator= and segmenter=: a translated segmenter, put together of what was trained before."""
 
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,11 @@ from maskless.methods.translation import Translation
 from maskless.model_file import model_path, read_header, shipped
 from maskless.paths import CONF
 from maskless.runs import Run
-from maskless.signals import Annotation
+from maskless.signals import Annotation, Need, Signal
 
 #: What of the choices of a translator's run a translated segmenter is called by.
 _NAMED = ("method", "segmenter")
+_SETS_DIRECT = re.compile(r"\+*method\.direct=")
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,12 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
         raise UserError(f"translator={run.path} is no run of method=translation")
     assert isinstance(method, dict)
     today = config.get("method") or {}
+    _refuse_changes(config["command"])
     if today and not _is_translation(today, config):
         raise UserError("translator= is for method=translation: leave method= out")
     translator = load_stage(run, config["trust"])
     described = {"trained_on": sorted({*method.get("trained_on", ()), *run.learnt_from})}
-    config["method"] = {**method, **described, "direct": today.get("direct", method.get("direct", 0.0))}
+    config["method"] = {**method, **described, "direct": _direct(config["command"], today, method)}
     chosen = {key: word for key, word in (run.config.get("choices") or {}).items() if key in _NAMED}
     config["choices"] = {**config["choices"], "method": "translation", **chosen}
     part = wrap_segmenter(config)
@@ -87,6 +90,22 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
     stage.load_state_dict(weights)
     cost = part.annotation if part else str(run.about.get("annotation") or Annotation.NONE.value)
     return stage, run.config.get("mpp"), cost
+
+
+def _refuse_changes(words: Sequence[str]) -> None:
+    """Raise UserError for settings of a method that is there already, which would change nothing."""
+    for word in words:
+        if re.match(r"[+~]*([\w/]+@)?method\.", word) and not _SETS_DIRECT.match(word):
+            raise UserError(
+                f"{word} would change nothing: translator= brings its own method, and method.direct= alone "
+                "can be set of it"
+            )
+
+
+def _direct(words: Sequence[str], today: Mapping[str, Any], stored: Mapping[str, Any]) -> float:
+    """The weight of the untranslated image: what the command says, else that of the translator's run."""
+    said = any(_SETS_DIRECT.match(word) for word in words)
+    return float((today if said else stored).get("direct", 0.0))
 
 
 def store(stage: Stage, run: Run) -> None:
@@ -110,7 +129,13 @@ def _segmenter(wanted: str, config: Config) -> Part:
         cost = _of_other_stain(header.annotation)
         return Part(header.name, dict(header.method), weights, header.mpp, frozenset(header.trained_on), cost)
     if not Path(wanted).is_dir() and (described := _untrained().get(wanted)):
-        learnt = frozenset(build_stage(described, config["trust"]).trained_on)
+        stage = build_stage(described, config["trust"])
+        if stage.needs != frozenset({Need(Signal.IMAGE)}):
+            raise UserError(
+                f"segmenter={wanted} needs more than an image, and a translation gives no more: maskless "
+                f"evaluate method={wanted} is given it by the source"
+            )
+        learnt = frozenset(stage.trained_on)
         return Part(wanted, described, {}, None, learnt, _of_other_stain(Annotation.MASKS if learnt else ""))
     if not Path(wanted).exists():
         raise UserError(

@@ -18,7 +18,7 @@ class CycleGAN(nn.Module):
     ::
 
         L = MSE(D_B(G(a)), 1) + MSE(D_A(F(b)), 1) + `cycle` [|F(G(a)) - a| + |G(F(b)) - b|]
-          + `cycle` `identity` [|G(b) - b| + |F(a) - a|]
+          + `identity` [|G(b) - b| + |F(a) - a|]
 
     The generators learn first, together; then the discriminators, together, from fakes that may be older.
     `noise` is the standard deviation of what is added to G(a) and F(b) before they go back, in [-1, 1]: what
@@ -41,7 +41,7 @@ class CycleGAN(nn.Module):
         blocks: int = 9,
         filters_d: int = 64,
         cycle: float = 10.0,
-        identity: float = 0.5,
+        identity: float = 5.0,
         noise: float = 0.0,
     ) -> None:
         super().__init__()
@@ -64,9 +64,9 @@ class CycleGAN(nn.Module):
             fake_b, fake_a = self._noisy(made["b"]), self._noisy(made["a"])
             back = self.fakes(fake_a, fake_b)
             losses["loss_cycle"] = self.cycle * (cycle_loss(a, back["a"]) + cycle_loss(b, back["b"]))
-        if self.cycle * self.identity:
+        if self.identity:
             same = identity_loss(b, self.g(b)) + identity_loss(a, self.f(a))
-            losses["loss_identity"] = self.cycle * self.identity * same
+            losses["loss_identity"] = self.identity * same
         return losses, made
 
     def fakes(self, a: Tensor, b: Tensor) -> dict[str, Tensor]:

@@ -1,7 +1,8 @@
 """translation: images of one stain as images of another, for the segmenters of that (Trullo et al., 2022)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,14 @@ class Translation(Stage):
             self.then.eval()
         return self
 
+    @property
+    def files(self) -> Sequence[Path]:
+        return self.then.files if self.then is not None else ()
+
+    def refuse_unready(self) -> None:
+        if self.then is not None:
+            self.then.refuse_unready()
+
     # -- learning --------------------------------------------------------------------------------------------
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -156,6 +165,8 @@ class Translation(Stage):
         if self.gan.judges_first:
             with torch.no_grad():
                 fakes = [self.gan.fakes(*part) for part in parts]
+            # An older torch takes what it has cast without gradient for the pass with it, too.
+            torch.clear_autocast_cache()
             self._judge(turns, parts, fakes)
             self._generate(turns, parts)
         else:
@@ -243,7 +254,9 @@ class Translation(Stage):
         translator.prepare, translator.prepare_px = self._holding, self.gan.size_px
         if self.then is None:
             return translator
-        wrapped = self.then.segmenter(self.then_mpp, autocast, batch, channels_last)
+        # As by itself: in full precision what was not trained here.
+        own = autocast if self.then.trains else None
+        wrapped = self.then.segmenter(self.then_mpp, own, batch, channels_last)
         return Translated(translator, wrapped, self.direct)
 
     @contextmanager

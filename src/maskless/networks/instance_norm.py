@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from maskless.networks.held import Held
 
@@ -30,7 +31,8 @@ class InstanceNorm(Held):
         if shared is not None:
             mean, variance = shared
             return F.batch_norm(x, mean, variance, eps=self.eps)
-        if x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last):
+        several = x.shape[2:].numel() > 1  # of one pixel torch says what is wrong
+        if several and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last):
             return _ChannelsLast.apply(x, self.eps)
         return F.instance_norm(x, eps=self.eps)
 
@@ -58,6 +60,7 @@ class _ChannelsLast(torch.autograd.Function):
         return y.mul_(scale).to(x.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *of_y: Tensor) -> tuple[Tensor, None]:
         x, mean, scale = ctx.saved_tensors
         y, gradient = (_wide(x) - mean).mul_(scale), _wide(of_y[0])

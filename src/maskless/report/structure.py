@@ -1,7 +1,7 @@
 """What translations have kept of the nuclei of their images, told in sentences."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import nan
+from math import isnan, nan
 from typing import Any
 
 from maskless.report.summary import summary
@@ -32,8 +32,9 @@ def _told(before: str, after: str, rows: Sequence[Mapping[str, Any]]) -> str:
     kept, new, ratio = (mean(name) for name in ("kept_share", "appeared_share", "count_ratio"))
     moved, most = mean(f"moved_mean_{unit}"), mean(f"moved_p95_{unit}")
     of = f"mean of {len(rows)} images" if len(rows) > 1 else "one image"
+    um = unit.replace("u", "µ")
+    apart = f", and the same nuclei lie {moved:.2f} {um} apart, 95 % of them at most {most:.2f}"
     return (
         f"of {before} {kept:.1%} are {after}, and of those {after} {new:.1%} are no such nuclei; there are "
-        f"{ratio:.2f} times as many, and the same nuclei lie {moved:.2f} {unit.replace('u', 'µ')} apart, "
-        f"95 % of them at most {most:.2f} ({of})"
+        f"{ratio:.2f} times as many{'' if isnan(moved) else apart} ({of})"
     )

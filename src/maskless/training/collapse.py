@@ -1,5 +1,6 @@
 """A generator that has come to give one image, whatever it is shown, or nothing of use, is stopped."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from maskless.errors import UserError
 from maskless.runs import Run
 from maskless.training.prior_statistics import PriorStatistics
 from maskless.training.probes import Probes
+
+log = logging.getLogger(__name__)
 
 #: Masks with less nucleus than this, or more, are empty or full: shares of all pixels of the crops.
 LEAST, MOST = 0.001, 0.9
@@ -25,7 +28,8 @@ class Collapse(Callback):
     same image; and of a stage that has `fault(answers)`, one after which that names a fault. A healthy
     training may begin like that, and for long; so an epoch counts only from `selection_from` of the stage on,
     the first that could be chosen, and where that is 0 from the middle of the training: before, nothing
-    stops it. An epoch of use begins the count anew.
+    stops it. Each that counts is told of at once, in a training too short for three, too; an epoch of use
+    begins the count anew.
 
     The checkpoints stay as they are: the best epoch of those that could be chosen so far, and the last one.
     To be listed after `statistics` and `probes`, and before LastCheckpoint, which stores the count.
@@ -47,6 +51,8 @@ class Collapse(Callback):
         fault = trainer.strategy.broadcast(self._fault(module))
         start = getattr(module, "selection_from", 0) or (trainer.max_epochs or 0) / 2
         self.in_a_row = self.in_a_row + 1 if fault and trainer.current_epoch >= start else 0
+        if self.in_a_row and trainer.is_global_zero:
+            log.warning("after epoch %d of %s, %s", trainer.current_epoch, self.stage, fault)
         if self.in_a_row >= IN_A_ROW:
             best = self.run.best_of(self.part)
             raise UserError(

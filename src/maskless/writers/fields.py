@@ -60,9 +60,9 @@ def _write_png(path: Path, pixels: NDArray[np.uint8], mpp: float | None) -> None
 
 
 def _write_points(path: Path, points: NDArray[np.float32], classes: Mapping[int, str] | None) -> None:
-    columns = ("x", "y", *(("class",) if classes else ()))
+    columns = ("x", "y", *(("class",) if classes is not None else ()))
     rows = [
-        (f"{col:g}", f"{row:g}", *((classes[k],) if classes else ()))
+        (f"{col:g}", f"{row:g}", *((classes[k],) if classes is not None else ()))
         for k, (row, col) in enumerate(points.tolist())
     ]
     write_atomically(path, _csv(columns, rows))
