@@ -8,6 +8,7 @@ from maskless.metrics import HIGHER_IS_BETTER
 from maskless.report.column import Column
 from maskless.report.results import read_result
 from maskless.report.tables import best, intervals, tables
+from maskless.signals import Annotation
 
 AJI = Column("aji", "kumar")
 DICE = Column("dice", "foreground")
@@ -308,3 +309,29 @@ def test_the_difference_to_a_chosen_row_is_paired_by_image(made):
 def test_what_runs_recorded_of_the_source(made):
     (table,) = made({"method": "a", "scores": of_aji(0.5)})
     assert table.recorded("licence") == {"a": "CC0"}
+
+
+def of_stain(name: str, stain: str | None, *images: str) -> dict:
+    """What a run records of a source."""
+    cases = {image: f"case {image}" for image in images}
+    parts = {"test": list(images)}
+    return {"name": name, "split": "official", "sha256": name, "stain": stain, "parts": parts, "cases": cases}
+
+
+@pytest.mark.parametrize(
+    ("learnt", "scored", "cost"),
+    [
+        ("H&E", "IHC", Annotation.OTHER_STAIN),
+        ("IHC", "IHC", Annotation.MASKS),
+        (None, "IHC", Annotation.MASKS),
+        ("H&E", None, Annotation.MASKS),
+    ],
+)
+def test_outlines_of_another_stain_cost_the_stain_that_is_scored_none(tmp_path, learnt, scored, cost) -> None:
+    data, scores = {"main": of_stain("multiorgan", learnt, "learnt")}, {"a": {"aji": 0.5}}
+    run = made_run(
+        tmp_path, "supervised", 0, scores, "deepliif", annotation="full masks", epochs=1, data=data
+    )
+    assert run.label(of_stain("deepliif", scored, "a")) == "deepliif"
+    (table,) = tables([read_result(run)])
+    assert [row.annotation for row in table.rows] == [cost]

@@ -15,9 +15,10 @@ def describe(source: Source, signals: Collection[Signal] | None = None) -> dict[
     `groups` has the patient or slide of each image, `cases` the tissue that it shows, alike in every source
     that has it: the item's own case, or else the first 16 hex digits of the SHA-256 of its image file, or
     'SOURCE/ID' if there are no files. `same_tissue` names the sets that hold this one's tissue in whatever
-    colours. `sha256` is over the names and bytes of all files of the split's items, or of those alone that
-    are read for some `signals`, over the first image without files of each part, and over what of its files
-    is read, where its split says that.
+    colours; `stain` is that of all its images, None if they differ or nobody knows. `sha256` is over the
+    names and bytes of all files of the split's items, or of those alone that are read for some `signals`,
+    over the first image without files of each part, and over what of its files is read, where its split says
+    that.
     """
     source.items("train")  # names the splits there are, if this is none
     splits = source.splits()
@@ -35,6 +36,7 @@ def describe(source: Source, signals: Collection[Signal] | None = None) -> dict[
         "leaky": splits[source.split].leaky,
         "licence": source.licence,
         "same_tissue": list(source.same_tissue),
+        "stain": source.staining,
         "sha256": _content(source, parts.values(), digests),
         "parts": {part: [item.id for item in items] for part, items in parts.items()},
         "groups": {item.id: item.group for item in items},

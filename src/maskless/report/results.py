@@ -45,7 +45,8 @@ class Result:
     `state` is 'finished', 'failed' or 'unfinished'; `why` is empty, or says of the others 'failed: ...'.
     `learnt_from` names the sources of a training, `learnt_files` their files, both empty if there was none.
     `trained_on` holds the cases that it has learnt from, `patients` their (source, group), and `chosen_on`
-    the cases that chose its checkpoint or its chain; `annotation` says what a person had to draw. `described`
+    the cases that chose its checkpoint or its chain; `annotation` says what a person had to draw, on
+    tissue of a `stain`, empty if nobody knows. `described`
     says of each source that is scored, by its label in the scores, what was read. `checkpoint` is the SHA-256
     of the weights as they are now, empty if there are none; `chain` is 'tuned' if its post-processing was
     searched. `label` is what the source of a table is called in the run's own files, where it is in a table.
@@ -63,6 +64,7 @@ class Result:
     patients: frozenset[tuple[str, str]]
     chosen_on: frozenset[str]
     annotation: Annotation | None
+    stain: str
     seed: str
     state: str
     why: str
@@ -130,6 +132,7 @@ def _read(run: Run) -> Result:
         patients=_patients(data) if trained else frozenset(),
         chosen_on=_cases(data, "val", ("main",) if (trained and by_score) or tuned else ()),
         annotation=_annotation(about),
+        stain=str((data.get("main") or {}).get("stain") or "") if trained else "",
         seed=str(config.get("seed", "")),
         state=word if word in ("finished", "failed") else "unfinished",
         why=_why(state),

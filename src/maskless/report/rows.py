@@ -11,6 +11,7 @@ from maskless.report.groups import Scored
 from maskless.report.pooling import pooled_scores
 from maskless.report.summary import summary
 from maskless.report.table import Row, Value
+from maskless.signals import Annotation
 
 
 def row_of(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
@@ -20,7 +21,7 @@ def row_of(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
     means = {column: value for column in columns if (value := _value(group, column))}
     return Row(
         name=name,
-        annotation=group[0].run.annotation,
+        annotation=_cost(group[0]),
         values={column: v for column, v in means.items() if column.metric not in COUNTS}
         | _pooled_values(group),
         runs=tuple(entry.run for entry in group),
@@ -29,6 +30,13 @@ def row_of(name: str, group: Sequence[Scored], images: Sequence[str]) -> Row:
         lacks=_lacks(group),
         note="; ".join(_remarks(group, seen)),
     )
+
+
+def _cost(entry: Scored) -> Annotation | None:
+    """What a person had to draw: of tissue in the stain that was scored, or in another."""
+    cost, learnt, scored = entry.run.annotation, entry.run.stain, entry.about.get("stain")
+    other = cost is Annotation.MASKS and learnt and scored and learnt != scored
+    return Annotation.OTHER_STAIN if other else cost
 
 
 def _has_learnt_from(entry: Scored, image: str) -> bool:
