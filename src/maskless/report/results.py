@@ -45,11 +45,11 @@ class Result:
     `state` is 'finished', 'failed' or 'unfinished'; `why` is empty, or says of the others 'failed: ...'.
     `learnt_from` names the sources of a training, `learnt_files` their files, both empty if there was none.
     `trained_on` holds the cases that it has learnt from, `patients` their (source, group), and `chosen_on`
-    the cases that chose its checkpoint or its chain; `annotation` says what a person had to draw, on
-    tissue of a `stain`, empty if nobody knows. `described`
-    says of each source that is scored, by its label in the scores, what was read. `checkpoint` is the SHA-256
-    of the weights as they are now, empty if there are none; `chain` is 'tuned' if its post-processing was
-    searched. `label` is what the source of a table is called in the run's own files, where it is in a table.
+    the cases that chose its checkpoint or its chain; `annotation` says what a person had to draw, on tissue
+    of a `stain`, empty if nobody knows. `described` says of each source that is scored, by its label in the
+    scores, what was read. `checkpoint` is the SHA-256 of the weights as they are now, empty if there are
+    none; `chain` is 'tuned' if its post-processing was searched. `label` is what the source of a table is
+    called in the run's own files, where it is in a table.
     `epochs` are the rows of metrics.csv, `stages` the stage of each, empty if it is one.
     `structure` says in sentences, by source and part, what a translation has kept of the nuclei.
     `prior_statistics` say how masks of a prior and predicted ones are, if it has learnt from a prior.
