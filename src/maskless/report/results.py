@@ -64,7 +64,6 @@ class Result:
     patients: frozenset[tuple[str, str]]
     chosen_on: frozenset[str]
     annotation: Annotation | None
-    stain: str
     seed: str
     state: str
     why: str
@@ -79,6 +78,7 @@ class Result:
     epochs: Sequence[Mapping[str, float]]
     prior_statistics: Sequence[PriorRow] = ()
     stages: Sequence[str] = ()
+    stain: str = ""
     structure: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
 
     @property
