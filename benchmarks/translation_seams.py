@@ -32,7 +32,7 @@ def main(run: str, stain: str) -> None:
     for side in track(SIDES_PX, "translating"):
         source = Synthetic(stain, 10 / (translator.mpp or 0.5), side, {"test": 1})
         image = source.read(source.items("test")[0], [Signal.IMAGE])[Signal.IMAGE]
-        translator.tiling = Tiling(side + side % 4, in_windows.overlap_px, in_windows.multiple_px)
+        translator.tiling = Tiling(side, in_windows.overlap_px, in_windows.multiple_px)
         whole = translator.maps(image)[TRANSLATED]
         translator.tiling = in_windows
         row = []

@@ -96,8 +96,8 @@ def test_two_processes_or_two_parts_train_as_one(
     for row, same in zip(run.metrics, other_run.metrics, strict=True):
         assert row["step"] == same["step"]
         for name in (n for n in row if n.startswith(("loss", "d_", "kept"))):
-            # A correlation after steps of Adam, which makes much of rounding: to the third place.
-            off = 1e-3 if name.startswith("kept") else 1e-4
+            # Of the networks after the steps of Adam, which makes much of a processor's rounding.
+            off = 1e-3 if name == "kept_by_all" else 1e-4
             assert float(same[name]) == pytest.approx(float(row[name]), rel=1e-3, abs=off), name
     for name, weights in stage.state_dict().items():
         if not name.endswith("bias"):  # before a norm its gradient is rounding, of which Adam makes steps

@@ -145,7 +145,7 @@ def _identity(config: Config) -> str:
         runs = [Run.open(part) for part in parts if Path(part).is_dir()]
         weights = [model for part in parts if (model := model_path(part))]
         weights += [path for run in runs for path in _weights_of(run, config["trust"])]
-        weights += build_method(config).files
+        weights += _of_wrapped(config["method"], "the translated segmenter", config["trust"])
         described["method"] = config["method"]
     else:
         described["method"] = config["method"]
@@ -160,10 +160,15 @@ def _weights_of(run: Run, trust: Sequence[str]) -> Sequence[Path]:
         return [known_model(stored)]
     checkpoints = [path for name in ("best", "last") if (path := run.checkpoint(name)).is_file()]
     method = run.config.get("method")
+    if not checkpoints:
+        return stored_stage(method, str(run.path), trust).files
+    return [*checkpoints[:1], *_of_wrapped(method, str(run.path), trust)]
+
+
+def _of_wrapped(method: Any, where: str, trust: Sequence[str]) -> Sequence[Path]:
+    """The files of what a translation wraps. Of it alone: the generators may have a gigabyte of weights."""
     wrapped = method.get("then") if isinstance(method, Mapping) else None
-    of_others = wrapped if checkpoints else method
-    beside = stored_stage(of_others, str(run.path), trust).files if of_others else ()
-    return [*checkpoints[:1], *beside]
+    return stored_stage(wrapped, where, trust).files if wrapped else ()
 
 
 # -- what is said --------------------------------------------------------------------------------------------

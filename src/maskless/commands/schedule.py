@@ -3,6 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from maskless.commands.words import key_of
+
 COLOUR = "colour"
 #: What every stage has, and nothing else in the description of a method.
 CHAIN = "chain"
@@ -15,7 +17,7 @@ def scheduled(method: Any, schedule: Mapping[str, Any], words: Sequence[str] = (
     fill the schedule, but it does not overrule a person. The method's `colour` holds for every stage inside
     it that has no such key; one that is given as a run, which is no description yet, stays as it was trained.
     """
-    said = {word.partition("=")[0].lstrip("+") for word in words}
+    said = {key_of(word) for word in words}
     return _laid(method, schedule, said, "method", colour=None)
 
 

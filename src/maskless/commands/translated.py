@@ -1,7 +1,6 @@
 """translator= and segmenter=: a translated segmenter, put together of what was trained before."""
 
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from maskless.atomic import write_atomically
 from maskless.build import TARGET, resolve
 from maskless.commands.compose import Config
 from maskless.commands.objects import name_of
+from maskless.commands.words import key_of
 from maskless.errors import UserError, did_you_mean
 from maskless.loading import build_stage, load_stage, model_stage, stored_stage, without_beginnings
 from maskless.methods.stage import Stage
@@ -26,7 +26,8 @@ from maskless.signals import Annotation, Need, Signal
 
 #: What of the choices of a translator's run a translated segmenter is called by.
 _NAMED = ("method", "segmenter")
-_SETS_DIRECT = re.compile(r"\+*method\.direct=")
+#: What can be set of a translator that is there: the weight of the untranslated image.
+_DIRECT = "method.direct"
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,10 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
     if today and not _is_translation(today, config):
         raise UserError("translator= is for method=translation: leave method= out")
     translator = load_stage(run, config["trust"])
+    said = _DIRECT in map(key_of, config["command"])
+    direct = (today if said else method).get("direct", 0.0)
     described = {"trained_on": sorted({*method.get("trained_on", ()), *run.learnt_from})}
-    config["method"] = {**method, **described, "direct": _direct(config["command"], today, method)}
+    config["method"] = {**method, **described, "direct": direct}
     chosen = {key: word for key, word in (run.config.get("choices") or {}).items() if key in _NAMED}
     config["choices"] = {**config["choices"], "method": "translation", **chosen}
     part = wrap_segmenter(config)
@@ -95,17 +98,12 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
 def _refuse_changes(words: Sequence[str]) -> None:
     """Raise UserError for settings of a method that is there already, which would change nothing."""
     for word in words:
-        if re.match(r"[+~]*([\w/]+@)?method\.", word) and not _SETS_DIRECT.match(word):
+        key = key_of(word)
+        if key.rpartition("@")[2].startswith("method.") and key != _DIRECT:
             raise UserError(
-                f"{word} would change nothing: translator= brings its own method, and method.direct= alone "
+                f"{word} would change nothing: translator= brings its own method, and {_DIRECT}= alone "
                 "can be set of it"
             )
-
-
-def _direct(words: Sequence[str], today: Mapping[str, Any], stored: Mapping[str, Any]) -> float:
-    """The weight of the untranslated image: what the command says, else that of the translator's run."""
-    said = any(_SETS_DIRECT.match(word) for word in words)
-    return float((today if said else stored).get("direct", 0.0))
 
 
 def store(stage: Stage, run: Run) -> None:

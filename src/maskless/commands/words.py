@@ -138,6 +138,11 @@ def _study(name: str) -> Path:
     return STUDIES / f"{name}.yaml"
 
 
+def key_of(word: str) -> str:
+    """What a word of the command line sets: `method.epochs` of `+method.epochs=3`."""
+    return word.partition("=")[0].lstrip("+~")
+
+
 def config_dir(words: Sequence[str]) -> Path | None:
     """The user's own folder of sources and methods, if the command names one."""
     for word, following in zip(words, [*words[1:], ""], strict=False):
