@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -32,3 +36,30 @@ def test_the_encoder_takes_the_published_names_of_weights() -> None:
         "layer2.0.downsample.0.weight",
     } <= names
     assert not any(name.startswith("fc.") for name in names)
+
+
+GRADIENTS = """
+import torch
+from maskless.networks.resnet_unet import ResNetEncoder
+for width in (2, 4, 8, 12, 16):
+    shortcut = ResNetEncoder(width, (1, 1, 1, 1)).layer2[0].downsample[0]
+    for side in (16, 64):
+        x, gradient = torch.randn(16, width, side, side), torch.randn(16, 2 * width, side // 2, side // 2)
+        found = []
+        for layout in (torch.contiguous_format, torch.channels_last):
+            shortcut.to(memory_format=layout).zero_grad()
+            images = x.to(memory_format=layout, copy=True).requires_grad_()
+            shortcut(images).backward(gradient.to(memory_format=layout))
+            found.append((shortcut.weight.grad.clone(), images.grad))
+        for one, two in zip(*found):
+            torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4 * float(one.abs().max()))
+"""
+
+
+@pytest.mark.parametrize("processor", ["AVX2", "AVX512_CORE"])
+def test_a_shortcut_learns_the_same_with_channels_last(processor: str) -> None:
+    """In a process of its own: a gradient that is written beyond its memory ends it, or never returns."""
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": processor, "OMP_NUM_THREADS": "2"}
+    words = [sys.executable, "-c", GRADIENTS]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

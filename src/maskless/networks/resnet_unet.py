@@ -3,8 +3,29 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from monai.networks.nets.resnet import ResNet
 from torch import Tensor, nn
+
+
+class Projection(nn.Conv2d):
+    """The 1x1 convolution of a strided shortcut: float (B, C, H, W) to (B, 2C, H / stride, W / stride).
+
+    oneDNN's gradient of a strided 1x1 convolution writes beyond its memory where images have the channels
+    last and fewer of them than a vector has floats (16 with AVX-512, 8 with AVX2): processes die, or go on
+    with wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035). The pixels between are dropped
+    before a convolution so narrow; a wider one is twice as fast as it is.
+    """
+
+    def __init__(self, of: nn.Conv2d) -> None:
+        super().__init__(of.in_channels, of.out_channels, 1, of.stride, bias=False, device="meta")
+        self.weight = of.weight  # drawn already: a second draw would change every network of a seed
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.in_channels >= 16:
+            return super().forward(x)
+        down, right = self.stride
+        return F.conv2d(x[..., ::down, ::right], self.weight)
 
 
 class ResNetEncoder(ResNet):
@@ -28,6 +49,8 @@ class ResNetEncoder(ResNet):
             feed_forward=False,
             bias_downsample=False,
         )
+        for layer in (self.layer2, self.layer3, self.layer4):
+            layer[0].downsample[0] = Projection(layer[0].downsample[0])
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         c1 = self.act(self.bn1(self.conv1(images)))
