@@ -415,11 +415,11 @@ class Undrawn(Synthetic):
         return super().read(item, signals)
 
 
-def test_thirty_steps_without_any_truth_lower_the_loss() -> None:
+def test_sixty_steps_without_any_truth_lower_the_loss() -> None:
     stage = method(width=8, g_width=8, lr=3e-3, sees="density", tau="power", eta=80)
     data = DataModule(
         {Role.MAIN: Undrawn(size_px=160, tiles={"train": 3})},
-        stage.needs, stage="s", seed=0, augment={}, crop_px=32, batch=6, steps=30, powers=stage.powers,
+        stage.needs, stage="s", seed=0, augment={}, crop_px=32, batch=6, steps=60, powers=stage.powers,
     )  # fmt: skip
     learner, losses = stage.configure_optimizers(), []
     for k, batch in enumerate(data.train_dataloader()):
@@ -428,7 +428,8 @@ def test_thirty_steps_without_any_truth_lower_the_loss() -> None:
         loss.backward()
         learner.step()
         losses.append(logged["loss"])
-    assert np.mean(losses[-6:]) < 0.8 * np.mean(losses[:6])
+    # Of 16 seeds and processors none is above 0.65; after thirty steps four are above 0.8.
+    assert np.mean(losses[-12:]) < 0.8 * np.mean(losses[:12])
 
 
 def test_both_networks_learn_by_one_optimiser_with_decay_in_the_gradient() -> None:
