@@ -147,12 +147,33 @@ def test_maps_and_steps_are_those_that_lead_to_the_nuclei() -> None:
         np.testing.assert_array_equal(made.maps(image)["foreground"], steps["foreground"])
 
 
+class OfTheWhole:
+    """Colours that depend on the whole that an image is a part of."""
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        return image
+
+    def like(self, squares: np.ndarray) -> "OfTheWhole":
+        return self
+
+
+def test_colours_of_a_slide_are_of_one_stain() -> None:
+    squares, _ = discs((64, 64))
+    then = Seeing(colour=OfTheWhole()).segmenter
+    with Translated(translator(), then).knowing(squares[None]):
+        pass
+    with pytest.raises(UserError, match="knows the colours of one"):
+        Translated(translator(), then, 0.5).knowing(squares[None]).__enter__()
+
+
 def test_what_cannot_be_averaged_or_shown(mock_segmenter) -> None:
     image, _ = discs((64, 64))
     with pytest.raises(UserError, match="direct=1"):
         Translated(translator(), Seeing().segmenter, 1)
-    with pytest.raises(UserError, match="gives none of ours"):
+    with pytest.raises(UserError, match="has none of the whole image"):
         Translated(translator(), mock_segmenter, 0.5)
+    with pytest.raises(UserError, match="has none of the whole image"):
+        Translated(translator(), Seeing(join="own").segmenter, 0.5)
     wrapped = Translated(translator(), mock_segmenter)
     assert wrapped.segment(image).max() == 7
     with pytest.raises(UserError, match="no post-processing chain of ours"):

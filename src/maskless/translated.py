@@ -21,7 +21,7 @@ class Translated:
     `translator` gives a map `translated`, and works at its own pixel spacing, `then` at its own. With
     `direct` above 0 the maps that `then` gives of the image itself are averaged with those of its
     translation, by that weight. Raises UserError if `direct` is not from 0 to below 1, or `then` has no maps
-    to average.
+    that can be averaged.
     """
 
     def __init__(self, translator: MapSegmenter, then: Segmenter, direct: float = 0.0) -> None:
@@ -29,8 +29,11 @@ class Translated:
             raise UserError(
                 f"direct={direct} must be from 0 to below 1: the weight of the untranslated image"
             )
-        if direct and not isinstance(then, MapSegmenter):
-            raise UserError(f"direct={direct} averages maps, and the wrapped segmenter gives none of ours")
+        if direct and not (isinstance(then, MapSegmenter) and then.join == "blend"):
+            raise UserError(
+                f"direct={direct} averages maps, and the wrapped segmenter has none of the whole image: "
+                "leave direct= out"
+            )
         self.translator, self.then, self.direct = translator, then, direct
 
     @property
@@ -74,7 +77,16 @@ class Translated:
 
     @contextmanager
     def knowing(self, squares: NDArray[np.uint8]) -> Iterator[None]:
-        """Inside, every image is a part of one whole, known by squares of it: see `MapSegmenter.knowing`."""
+        """Inside, every image is a part of one whole, known by squares of it: see `MapSegmenter.knowing`.
+
+        Raises UserError if `then` changes colours by the whole and sees the untranslated image, too: the two
+        wholes have other colours.
+        """
+        if self.direct and isinstance(self.then, MapSegmenter) and hasattr(self.then.colour, "like"):
+            raise UserError(
+                f"direct={self.direct} averages maps of slides of two stains, and what is wrapped knows the "
+                "colours of one: leave direct= out"
+            )
         with self.translator.knowing(squares):
             if not isinstance(self.then, MapSegmenter):
                 yield

@@ -157,7 +157,14 @@ def test_a_checkpoint_of_another_network(with_run, copied):
 
 
 def test_resuming_takes_no_other_options(with_run, copied):
-    for word in ("method.lr=1", "seed=3", "dataset=synthetic", "preset=tiny", "hardware.workers=1"):
+    for word in (
+        "method.lr=1",
+        "seed=3",
+        "dataset=synthetic",
+        "preset=tiny",
+        "hardware.workers=1",
+        "~method.augment",
+    ):
         said = with_run("resume", copied, word)
         assert said == f"resume goes on with the run's own configuration: {word} has no effect, leave it out"
 

@@ -187,8 +187,14 @@ def test_a_training_with_a_segmenter_goes_on(cli, tmp_path, trained) -> None:
         (("method=translation", "method.direct=0.5"), "direct=0.5 needs a segmenter"),
         (
             ("method=translation", "method.window_px=100"),
-            "method.window_px=100 would change nothing: translator= brings its own method",
+            "method.window_px=100 would change nothing: translator= and segmenter= bring their own settings",
         ),
+        (
+            ("method=translation", "postprocess=threshold_ihc"),
+            "postprocess=threshold_ihc would change nothing",
+        ),
+        (("method=translation", "augment=tissue"), "augment=tissue would change nothing"),
+        (("method=translation_ugatit",), "is of another method than method= says: leave method= out"),
         (("segmenter=stardist",), "the packages of stardist are not installed"),
         (("segmenter=nuclick",), "segmenter=nuclick needs more than an image"),
     ],

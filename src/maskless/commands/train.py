@@ -20,6 +20,7 @@ from maskless.commands.progress import bars, tracked
 from maskless.commands.scoring import mean_of, print_scores, score_into, table_of
 from maskless.commands.stages import choose_stage, refuse_missing
 from maskless.commands.translated import give_weights, wrap_segmenter
+from maskless.commands.words import key_of
 from maskless.data.datamodule import TrainingSet
 from maskless.data.scale import training_spacing
 from maskless.data.scales import finest
@@ -101,10 +102,11 @@ def _stored(run: Run, config: Config) -> Config:
     """The configuration of the run to go on with. Raises UserError for options that would have no effect."""
     if "evaluate" in run.about.get("command", ())[:2]:
         raise UserError(f"{run.path} is no training, so there is nothing to go on with: evaluate again")
-    words = [word for word in config["command"][2:] if "=" in word and not word.startswith("-")]
+    overrides = (word for word in config["command"][2:] if not word.startswith("-"))
+    words = [word for word in overrides if "=" in word or word.startswith("~")]
     moved = any(word.startswith("hardware=") for word in words)
     for word in words:
-        key = word.partition("=")[0]
+        key = key_of(word)
         if key not in ("resume", *OF_TODAY) and not (moved and key.startswith("hardware")):
             raise UserError(
                 f"resume goes on with the run's own configuration: {word} has no effect, leave it out"

@@ -1,7 +1,8 @@
 """maskless translate: the images of a source in the other stain, with what is drawn on them."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from maskless.commands.compose import Config
@@ -44,15 +45,26 @@ def run(config: Config) -> None:
         for item in tracked(items, "translate", len(items), config["progress"]):
             sample = source.read(item, wanted)
             made = translate(translator, sample[Signal.IMAGE], sample.mpp)
-            write_field(unfinished, item.id, _spacing(sample, mpp), {**sample.signals, Signal.IMAGE: made})
-        write_splits(unfinished, parts)
-        unfinished.replace(output)
-    except OSError as error:
-        raise unwritable(output, error) from error
+            with _writing(output):
+                write_field(
+                    unfinished, item.id, _spacing(sample, mpp), {**sample.signals, Signal.IMAGE: made}
+                )
+        with _writing(output):
+            write_splits(unfinished, parts)
+            unfinished.replace(output)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     print(f"{len(items)} images written to {output}")
     print(f"to train on them: maskless train dataset=folder dataset.path={output}")
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Inside, whatever the system refuses is told of the folder that is written."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(output, error) from error
 
 
 def _each_once(parts: Mapping[str, Sequence[Item]]) -> dict[str, list[Item]]:

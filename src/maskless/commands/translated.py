@@ -14,7 +14,7 @@ from maskless.atomic import write_atomically
 from maskless.build import TARGET, resolve
 from maskless.commands.compose import Config
 from maskless.commands.objects import name_of
-from maskless.commands.words import key_of
+from maskless.commands.words import SHORT, key_of
 from maskless.errors import UserError, did_you_mean
 from maskless.loading import build_stage, load_stage, model_stage, stored_stage, without_beginnings
 from maskless.methods.stage import Stage
@@ -78,6 +78,8 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
     _refuse_changes(config["command"])
     if today and not _is_translation(today, config):
         raise UserError("translator= is for method=translation: leave method= out")
+    if today and today["gan"][TARGET] != method["gan"][TARGET]:
+        raise UserError(f"translator={run.path} is of another method than method= says: leave method= out")
     translator = load_stage(run, config["trust"])
     said = _DIRECT in map(key_of, config["command"])
     direct = (today if said else method).get("direct", 0.0)
@@ -98,11 +100,11 @@ def put_together(config: Config) -> tuple[Stage, float | None, str]:
 def _refuse_changes(words: Sequence[str]) -> None:
     """Raise UserError for settings of a method that is there already, which would change nothing."""
     for word in words:
-        key = key_of(word)
+        key = SHORT.get(key_of(word), key_of(word))
         if key.rpartition("@")[2].startswith("method.") and key != _DIRECT:
             raise UserError(
-                f"{word} would change nothing: translator= brings its own method, and {_DIRECT}= alone "
-                "can be set of it"
+                f"{word} would change nothing: translator= and segmenter= bring their own settings, and "
+                f"{_DIRECT}= alone can be set"
             )
 
 

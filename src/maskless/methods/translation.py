@@ -140,6 +140,8 @@ class Translation(Stage):
     def refuse_unready(self) -> None:
         if self.then is not None:
             self.then.refuse_unready()
+        if self.direct:
+            self.segmenter()  # says if there are no maps to be averaged
 
     # -- learning --------------------------------------------------------------------------------------------
 
