@@ -18,7 +18,7 @@ class Projection(nn.Conv2d):
     """
 
     def __init__(self, of: nn.Conv2d) -> None:
-        super().__init__(of.in_channels, of.out_channels, 1, of.stride, bias=False, device="meta")
+        super().__init__(of.in_channels, of.out_channels, 1, of.stride[0], bias=False, device="meta")
         self.weight = of.weight  # drawn already: a second draw would change every network of a seed
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,7 +50,10 @@ class ResNetEncoder(ResNet):
             bias_downsample=False,
         )
         for layer in (self.layer2, self.layer3, self.layer4):
-            layer[0].downsample[0] = Projection(layer[0].downsample[0])
+            shortcut = layer.get_submodule("0.downsample")
+            assert isinstance(shortcut, nn.Sequential)
+            assert isinstance(shortcut[0], nn.Conv2d)
+            shortcut[0] = Projection(shortcut[0])
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
         c1 = self.act(self.bn1(self.conv1(images)))
