@@ -51,6 +51,15 @@ def test_settings_of_one_last_word_are_told_apart(grouped):
     ]
 
 
+def test_lists_and_classes_stand_in_no_name(grouped):
+    seeds, names = grouped(
+        {"settings": {"direct": 0.0, "trained_on": ["a", "b"], "gan": {"_target_": "maskless.x.A"}}},
+        {"settings": {"direct": 0.5, "trained_on": ["c"], "gan": {"_target_": "maskless.x.B"}}},
+    )
+    assert seeds == [["0"], ["0"]]
+    assert names == ["threshold (direct=0.0)", "threshold (direct=0.5)"]
+
+
 def test_variants_of_a_study_are_told_apart_by_their_names(tmp_path):
     """Where more settings differ than a name can hold."""
     runs = []

@@ -14,6 +14,8 @@ from maskless.report.results import Result, images_of
 _PLACES = ("path", "data_root", "split")
 #: Settings by which rows of one method are told apart in a name; with more, their folders tell them apart.
 _SETTINGS_NAMED = 3
+#: Last words of settings that no name has: long, or of code, and what they say stands under another as well.
+_UNNAMED = ("files", "trained_on", "_target_")
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,11 @@ def _with_settings(run: Result, alike: Sequence[Result]) -> str:
     if len(alike) == 1:
         return run.method
     own, others = settings(run), [settings(other) for other in alike]
-    keys = {key: None for other in others for key in other if key != "files"}
+    word = {key: key.rpartition(".")[2] for other in others for key in other}
+    keys = [key for key in word if word[key] not in _UNNAMED]
     differing = [key for key in keys if len({other.get(key) for other in others}) > 1]
-    last = Counter(key.rpartition(".")[2] for key in differing)
-    told = [
-        f"{key.rpartition('.')[2] if last[key.rpartition('.')[2]] == 1 else key}={own[key]}"
-        for key in differing
-        if own.get(key)
-    ]
+    last = Counter(word[key] for key in differing)
+    told = [f"{word[key] if last[word[key]] == 1 else key}={own[key]}" for key in differing if own.get(key)]
     if len(told) > _SETTINGS_NAMED:
         told = _variant(run, alike)
     return f"{run.method} ({', '.join(told)})" if told else run.method
