@@ -335,7 +335,8 @@ def test_a_killed_process_leaves_whole_files_and_ends_as_if_it_had_not_been(cli,
     for path in out.glob("*.tif"):
         assert tifffile.imread(path).shape == (240, 300)
     assert not (out / "summary.csv").exists()
-    assert f"{done} of 30 were done before\n" in cli(*words, f"output={out}").out
+    were = "was" if done == 1 else "were"
+    assert f"{done} of 30 {were} done before\n" in cli(*words, f"output={out}").out
     assert cli(*words, f"output={tmp_path / 'whole'}").code == 0
     assert content(out) == content(tmp_path / "whole")
 
