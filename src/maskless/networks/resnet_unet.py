@@ -14,7 +14,7 @@ class Projection(nn.Conv2d):
     oneDNN's gradient of a strided 1x1 convolution writes beyond its memory where images have the channels
     last and fewer of them than a vector has floats (16 with AVX-512, 8 with AVX2): processes die, or go on
     with wrong gradients (https://github.com/uxlfoundation/oneDNN/issues/6035). The pixels between are dropped
-    before a convolution so narrow; a wider one is twice as fast as it is.
+    before a convolution so narrow; a wider one is left as it is, which is twice as fast.
     """
 
     def __init__(self, of: nn.Conv2d) -> None:
